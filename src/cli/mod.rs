@@ -1,0 +1,174 @@
+//! The door for people and scripts: one verb a file.
+//!
+//! Data goes to stdout, errors to stderr, and the exit code says whose turn it is: 0 done, 64 the
+//! command line, 65 the data, 70 ourselves, 74 reading or writing.
+
+mod check;
+mod completions;
+mod demo;
+mod languages;
+mod offices;
+mod output;
+mod render;
+mod schema;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand};
+
+use crate::assets::{AssetError, Assets};
+use crate::document::{Problem, Rulebook, RulebookError};
+use crate::render::{RenderError, Renderer};
+
+/// Turns contract data into signable CAI and CAIF contracts and convocation letters, in French and
+/// the applicant's language.
+#[derive(Debug, Parser)]
+#[command(name = "paraphe", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(Debug, Args)]
+struct Options {
+    /// Folder laid over the embedded templates and fonts (`templates/…`, `fonts/…`)
+    #[arg(long, global = true, value_name = "DIR")]
+    assets: Option<PathBuf>,
+    /// The moment the rules and the pages count from [default: now]
+    #[arg(long, global = true, value_name = "RFC3339")]
+    at: Option<DateTime<Utc>>,
+    /// Print JSON where a person would read lines
+    #[arg(long, global = true)]
+    json: bool,
+    /// Language of the problems: en or fr
+    #[arg(long, global = true, value_name = "LANGUAGE", default_value = "en")]
+    #[arg(value_parser = ["en", "fr"])]
+    messages: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make contracts and letters in every language into ./paraphe-demo
+    Demo(demo::Demo),
+    /// Print the JSON Schema of an input, or a valid example
+    Schema(schema::Schema),
+    /// List every problem of every file, and who signs
+    Check(check::Check),
+    /// Make one document's PDF
+    Render(render::Render),
+    /// List the languages, their coverage and their review
+    Languages(languages::Languages),
+    /// List directorates and training centres
+    Offices(offices::Offices),
+    /// Print the completions of a shell
+    Completions(completions::Completions),
+}
+
+/// Why a verb failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The data is at fault; the problems have been printed.
+    #[error("the data is at fault")]
+    Data,
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    File { path: String, source: std::io::Error },
+    /// The overlay folder cannot be read.
+    #[error(transparent)]
+    Assets(#[from] AssetError),
+    /// Templates or catalogues are at fault.
+    #[error(transparent)]
+    Rulebook(#[from] RulebookError),
+    /// A page template is at fault.
+    #[error(transparent)]
+    Render(RenderError),
+    /// The command line asks for something that is not there.
+    #[error("{0}")]
+    Usage(String),
+}
+
+/// The rulebook and, for the verbs that need pages, the renderer.
+struct Shop {
+    assets: Assets,
+    rulebook: Rulebook,
+}
+
+impl Cli {
+    /// Carries out the command line; the exit code is the answer.
+    pub fn run(self) -> ExitCode {
+        let options = &self.options;
+        let result = match self.verb {
+            Verb::Demo(it) => it.run(options),
+            Verb::Schema(it) => it.run(options),
+            Verb::Check(it) => it.run(options),
+            Verb::Render(it) => it.run(options),
+            Verb::Languages(it) => it.run(options),
+            Verb::Offices(it) => it.run(options),
+            Verb::Completions(it) => it.run(),
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                // Data problems have been listed one by one.
+                if !matches!(failure, Failure::Data) {
+                    eprintln!("paraphe: {failure}");
+                }
+                failure.code()
+            }
+        }
+    }
+}
+
+impl Options {
+    /// The moment everything counts from.
+    #[allow(clippy::disallowed_methods, reason = "a door asks the clock")]
+    fn at(&self) -> DateTime<Utc> {
+        self.at.unwrap_or_else(Utc::now)
+    }
+
+    fn open(&self) -> Result<Shop, Failure> {
+        let assets = match &self.assets {
+            Some(folder) => Assets::overlaid(folder)?,
+            None => Assets::embedded(),
+        };
+        let rulebook = Rulebook::load(&assets)?;
+        Ok(Shop { assets, rulebook })
+    }
+}
+
+impl Shop {
+    fn renderer(&self) -> Result<Renderer, Failure> {
+        Ok(Renderer::new(&self.assets, &self.rulebook)?)
+    }
+
+    /// Prints problems to stderr, or their JSON to stdout.
+    fn report(&self, file: &str, problems: &[Problem], options: &Options) {
+        for problem in problems {
+            let said = self.rulebook.explanations.explain(problem, &options.messages);
+            let place = if problem.pointer.is_empty() { "/" } else { &problem.pointer };
+            eprintln!(
+                "{file}: {} at {place}: {} [{}]",
+                problem.severity, said.message, problem.code
+            );
+            if !said.hint.is_empty() {
+                eprintln!("    {}", said.hint);
+            }
+        }
+    }
+}
+
+impl Failure {
+    fn code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Usage(_) => 64,
+            Self::Data => 65,
+            Self::Render(_) | Self::Rulebook(_) => 70,
+            Self::File { .. } | Self::Assets(_) => 74,
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! Files in and out: whole, or not at all.
+
+use std::io::{Read, Write};
+use std::path::Path;
+
+use super::Failure;
+
+/// Reads a file; `-` is standard input.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let result = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    result.map_err(|source| failure(path, source))
+}
+
+/// Writes a file beside its place and renames it, so that nobody sees half of it; `-` is standard
+/// output.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if path == Path::new("-") {
+        return std::io::stdout().write_all(bytes).map_err(|source| failure(path, source));
+    }
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let place = || {
+        let mut file = tempfile::Builder::new().prefix(".paraphe-").tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // Documents are about persons: their owner reads them, and nobody else.
+            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    place().map_err(|source: std::io::Error| failure(path, source))
+}
+
+/// Prints a line of data; a closed pipe ends the program quietly.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        result => result.map_err(|source| failure(Path::new("standard output"), source)),
+    }
+}
+
+/// Prints data as indented JSON.
+pub(super) fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+    print(&format!("{value:#}"))
+}
+
+fn failure(path: &Path, source: std::io::Error) -> Failure {
+    Failure::File { path: path.display().to_string(), source }
+}

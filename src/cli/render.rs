@@ -1,0 +1,101 @@
+//! `render`: one document's PDF.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::output::{read, write};
+use super::{Failure, Options, Shop};
+use crate::document::{Document, Problem};
+use crate::render::{Marks, Pdf, RenderError, Renderer};
+
+/// Arguments of `render`.
+#[derive(Debug, Args)]
+pub(super) struct Render {
+    /// A JSON file; `-` reads standard input
+    file: PathBuf,
+    /// Where to write the PDF; `-` writes standard output
+    #[arg(short, long, value_name = "OUT.pdf")]
+    output: PathBuf,
+    /// The language beside French, instead of the file's
+    #[arg(long, value_name = "TAG")]
+    language: Option<String>,
+    #[command(flatten)]
+    marks: MarkOptions,
+}
+
+/// What is printed beside the content.
+#[derive(Debug, Clone, Args)]
+pub(super) struct MarkOptions {
+    /// The address at which readers verify a document; its reference is appended
+    #[arg(long, value_name = "URL", default_value = "https://verification.example.org/")]
+    verify_url: String,
+}
+
+impl MarkOptions {
+    /// The marks of a document. Without a real key and mode, every page says that it is a specimen.
+    pub(super) fn of(&self, document: &Document) -> Marks {
+        let address = format!("{}{}", self.verify_url, document.reference());
+        Marks { verify_url: Some(address), specimen: true }
+    }
+}
+
+impl Render {
+    pub(super) fn run(&self, options: &Options) -> Result<(), Failure> {
+        let shop = options.open()?;
+        let renderer = shop.renderer()?;
+        let bytes = read(&self.file)?;
+        let name = self.file.display().to_string();
+        let mut result = Document::check(&bytes, &shop.rulebook, options.at());
+        if let Some(tag) = &self.language {
+            result = in_language(&bytes, tag, result, &shop, options);
+        }
+        let document = result.map_err(|problems| {
+            shop.report(&name, &problems, options);
+            Failure::Data
+        })?;
+        shop.report(&name, document.warnings(), options);
+        let pdf = render(&shop, &renderer, &document, &self.marks, &name, options)?;
+        write(&self.output, pdf.bytes())
+    }
+}
+
+/// Renders a checked document; problems of the page are reported like those of the data.
+pub(super) fn render(
+    shop: &Shop,
+    renderer: &Renderer,
+    document: &Document,
+    marks: &MarkOptions,
+    name: &str,
+    options: &Options,
+) -> Result<Pdf, Failure> {
+    let marks = marks.of(document);
+    renderer.render(document, &shop.rulebook, &marks, options.at()).map_err(|error| match error {
+        RenderError::Data(problems) => {
+            shop.report(name, &problems, options);
+            Failure::Data
+        }
+        error => Failure::Render(error),
+    })
+}
+
+/// The same data in another language, unless it is no JSON at all.
+fn in_language(
+    bytes: &[u8],
+    tag: &str,
+    result: Result<Document, Vec<Problem>>,
+    shop: &Shop,
+    options: &Options,
+) -> Result<Document, Vec<Problem>> {
+    if let Err(problems) = &result
+        && problems.iter().any(|it| it.code.starts_with("json."))
+    {
+        return result;
+    }
+    let Ok(mut value) = serde_json::from_slice::<Value>(bytes) else { return result };
+    if let Some(object) = value.as_object_mut() {
+        object.insert("language".to_owned(), tag.into());
+    }
+    Document::check(value.to_string().as_bytes(), &shop.rulebook, options.at())
+}

@@ -1,0 +1,338 @@
+//! What a document says, without saying how it looks: keys of sentences and values, side by side.
+//!
+//! A document has a side in French and, unless it is in French alone, one in the other language.
+//! Both are made of the same keys and the same names of values, so that neither can say what the
+//! other does not. The page templates, the mails and the text alternative all read this.
+
+mod contract;
+mod convocation;
+mod family;
+mod values;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Document;
+use super::catalogue::{Catalogue, Direction, FRENCH, Status};
+use super::input::Input;
+use super::rulebook::Rulebook;
+
+/// Values by name.
+pub(super) type Values = BTreeMap<&'static str, Value>;
+
+/// A value: data as it came, words of the side's language, or several lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// A name, number or address: printed as it is, left to right.
+    Raw(String),
+    /// Words around data, such as a date.
+    Phrase(Phrase),
+    /// Several of them, one below the other.
+    Lines {
+        /// From top to bottom.
+        lines: Vec<Phrase>,
+        /// What stands between them on one line.
+        #[serde(skip)]
+        separator: String,
+    },
+}
+
+/// Words of a language with data between them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Phrase(pub Vec<Piece>);
+
+/// A part of a phrase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Piece {
+    /// Words of the side's language.
+    Text(String),
+    /// Data as it came.
+    Raw {
+        /// The data.
+        raw: String,
+    },
+}
+
+/// One language of a document: how it is set, and its values.
+#[derive(Debug, Clone, Serialize)]
+pub struct Side {
+    /// BCP 47.
+    pub tag: String,
+    lang: String,
+    region: Option<String>,
+    dir: Direction,
+    fonts: Vec<String>,
+    scale: f64,
+    leading: f64,
+    /// The values of its sentences.
+    pub values: Values,
+}
+
+/// What a document says, ready for a page template.
+#[derive(Debug, Clone, Serialize)]
+pub struct Content {
+    /// Which template sets it.
+    #[serde(flatten)]
+    pub body: Body,
+    /// The key of the document's title.
+    pub title: String,
+    /// The issuer's number of the document.
+    pub reference: String,
+    /// Whether the translation has not been read by a person.
+    pub draft: bool,
+    /// French first.
+    pub sides: Vec<Side>,
+    /// The title in words, with the reference: metadata of the file.
+    #[serde(skip)]
+    pub heading: String,
+    /// The office: metadata of the file.
+    #[serde(skip)]
+    pub author: String,
+    /// The file number and the languages: metadata of the file.
+    #[serde(skip)]
+    pub subject: String,
+}
+
+/// The parts of a document by kind.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "template", rename_all = "snake_case")]
+pub enum Body {
+    /// The individual contract.
+    Contract(Agreement),
+    /// The family contract.
+    Family(Agreement),
+    /// A letter.
+    Convocation(Letter),
+}
+
+/// The parts of a contract.
+#[derive(Debug, Clone, Serialize)]
+pub struct Agreement {
+    identity: Vec<String>,
+    parties: Vec<String>,
+    articles: Vec<Article>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    children: Vec<Row>,
+    calendar: Vec<Row>,
+    signatures: Vec<SignatureBox>,
+    /// What the agent certifies by a tick.
+    certified: Vec<String>,
+    /// What is said under the signatures.
+    mentions: Vec<String>,
+}
+
+/// An article: its heading and clauses.
+#[derive(Debug, Clone, Serialize)]
+struct Article {
+    key: String,
+    clauses: Vec<String>,
+}
+
+/// A row of a table: its label, and values of each side.
+#[derive(Debug, Clone, Serialize)]
+struct Row {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    values: Vec<Values>,
+}
+
+/// Where a party signs.
+#[derive(Debug, Clone, Serialize)]
+struct SignatureBox {
+    field: &'static str,
+    label: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
+    values: Vec<Values>,
+}
+
+/// The parts of a letter.
+#[derive(Debug, Clone, Serialize)]
+pub struct Letter {
+    recipient: Vec<String>,
+    intro: Vec<String>,
+    facts: Vec<Fact>,
+    bring: Vec<Item>,
+    bring_if: Vec<Item>,
+    sections: Vec<LetterSection>,
+    closing: String,
+    /// The sentence about personal data.
+    privacy: &'static str,
+}
+
+/// A fact of the key box.
+#[derive(Debug, Clone, Serialize)]
+struct Fact {
+    icon: &'static str,
+    label: &'static str,
+    value: &'static str,
+    large: bool,
+    wide: bool,
+    notes: Vec<&'static str>,
+}
+
+/// A thing to bring.
+#[derive(Debug, Clone, Serialize)]
+struct Item {
+    icon: String,
+    clause: String,
+}
+
+/// A titled group of clauses.
+#[derive(Debug, Clone, Serialize)]
+struct LetterSection {
+    title: String,
+    clauses: Vec<String>,
+}
+
+impl Value {
+    /// Data as it came.
+    pub fn raw(text: impl Into<String>) -> Self {
+        Self::Raw(text.into())
+    }
+
+    /// The value as pieces of a phrase.
+    pub fn pieces(&self) -> Vec<Piece> {
+        match self {
+            Self::Raw(raw) => vec![Piece::Raw { raw: raw.clone() }],
+            Self::Phrase(phrase) => phrase.0.clone(),
+            Self::Lines { lines, separator } => {
+                let mut pieces = Vec::new();
+                for (index, line) in lines.iter().enumerate() {
+                    if index > 0 {
+                        pieces.push(Piece::Text(separator.clone()));
+                    }
+                    pieces.extend(line.0.clone());
+                }
+                pieces
+            }
+        }
+    }
+
+    /// The value as plain text.
+    pub fn plain(&self) -> String {
+        Phrase(self.pieces()).plain()
+    }
+}
+
+impl Phrase {
+    pub(crate) fn text(text: &str) -> Self {
+        Self(vec![Piece::Text(text.to_owned())])
+    }
+
+    pub(crate) fn raw(raw: impl Into<String>) -> Self {
+        Self(vec![Piece::Raw { raw: raw.into() }])
+    }
+
+    /// The phrase as plain text, as a mail or a log-free report has it.
+    pub fn plain(&self) -> String {
+        self.0
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) | Piece::Raw { raw: text } => text.as_str(),
+            })
+            .collect()
+    }
+}
+
+impl From<Phrase> for Value {
+    fn from(phrase: Phrase) -> Self {
+        Self::Phrase(phrase)
+    }
+}
+
+impl Content {
+    /// Composes what a document says.
+    pub(crate) fn compose(document: &Document, rulebook: &Rulebook) -> Self {
+        let head = document.input.head();
+        let mut tags = vec![FRENCH];
+        tags.extend(Some(head.language.as_str()).filter(|tag| *tag != FRENCH));
+        let catalogues: Vec<&Catalogue> = tags.iter().map(|tag| rulebook.catalogue(tag)).collect();
+        let (title, body) = match &document.input {
+            Input::Contract(it) => contract::compose(document, it, rulebook, &catalogues),
+            Input::Family(it) => family::compose(document, it, rulebook, &catalogues),
+            Input::Convocation(it) => convocation::compose(document, it, rulebook),
+        };
+        let sides: Vec<_> = catalogues
+            .iter()
+            .map(|catalogue| Side::new(catalogue, values::of(document, rulebook, catalogue)))
+            .collect();
+        let draft = catalogues[1..].iter().any(|it| it.review.status == Status::Draft);
+        let words = catalogues[0].say(&title, &sides[0].values).plain();
+        let languages: Vec<_> = catalogues.iter().map(|it| it.french_name.as_str()).collect();
+        Self {
+            heading: format!("{words} — {}", head.reference),
+            author: document.office(rulebook).name.clone(),
+            subject: format!("{} ({})", head.dossier, languages.join(", ")),
+            reference: head.reference.clone(),
+            body,
+            title,
+            draft,
+            sides,
+        }
+    }
+
+    /// Visits every datum that is printed: names, numbers, addresses.
+    pub(crate) fn each_datum(&self, visit: &mut impl FnMut(&str)) {
+        let rows = match &self.body {
+            Body::Contract(it) | Body::Family(it) => {
+                let rows = it.children.iter().chain(&it.calendar).map(|row| &row.values);
+                rows.chain(it.signatures.iter().map(|it| &it.values)).collect()
+            }
+            Body::Convocation(it) => {
+                it.recipient.iter().for_each(|line| visit(line));
+                Vec::new()
+            }
+        };
+        let sides = self.sides.iter().map(|side| &side.values);
+        for value in sides.chain(rows.into_iter().flatten()).flat_map(Values::values) {
+            for piece in value.pieces() {
+                if let Piece::Raw { raw } = piece {
+                    visit(&raw);
+                }
+            }
+        }
+    }
+
+    /// What the pages print, as data: attached to a contract so that a machine can read it.
+    pub(crate) fn printed(&self) -> serde_json::Value {
+        let plain = |values: &Values| -> serde_json::Map<_, _> {
+            values.iter().map(|(name, value)| ((*name).to_owned(), value.plain().into())).collect()
+        };
+        let rows = |rows: &[Row]| -> serde_json::Value {
+            let row = |row: &Row| {
+                let mut values = row.values.first().map(plain).unwrap_or_default();
+                values.extend(row.label.iter().map(|it| ("step".to_owned(), it.clone().into())));
+                serde_json::Value::Object(values)
+            };
+            rows.iter().map(row).collect()
+        };
+        let mut printed = self.sides.first().map(|it| plain(&it.values)).unwrap_or_default();
+        let languages = self.sides.iter().map(|it| it.tag.clone());
+        printed.insert("languages".to_owned(), languages.collect());
+        if let Body::Contract(it) | Body::Family(it) = &self.body {
+            printed.insert("calendar".to_owned(), rows(&it.calendar));
+            printed.insert("children".to_owned(), rows(&it.children));
+        }
+        printed.into()
+    }
+}
+
+impl Side {
+    fn new(catalogue: &Catalogue, values: Values) -> Self {
+        Self {
+            tag: catalogue.tag.clone(),
+            lang: catalogue.lang.clone(),
+            region: catalogue.region.clone(),
+            dir: catalogue.direction,
+            fonts: catalogue.fonts.clone(),
+            scale: catalogue.scale,
+            leading: catalogue.leading,
+            values,
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The JSON Schema of each kind, made from the wire types and the rulebook's lists, and what it says
+//! of a value: every error at once, with its place.
+
+use std::collections::BTreeMap;
+
+use jsonschema::error::{TypeKind, ValidationErrorKind as Fault};
+use jsonschema::{ValidationError, Validator};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::STATELESS;
+use super::calendar::{Date, PartialDate, Time};
+use super::catalogue::Catalogue;
+use super::input::{Contract, Convocation, Family, Kind};
+use super::office::Offices;
+use super::problem::Report;
+use super::regime::Regime;
+use super::rulebook::Countries;
+
+/// The schemas of all kinds.
+#[derive(Debug)]
+pub struct Schemas(BTreeMap<&'static str, (Value, Validator)>);
+
+impl Schemas {
+    pub(crate) fn new(
+        regimes: &BTreeMap<String, Regime>,
+        offices: &Offices,
+        catalogues: &BTreeMap<String, Catalogue>,
+        countries: &BTreeMap<String, Countries>,
+    ) -> Self {
+        let names = |field: &str| {
+            let mut names: Vec<_> =
+                regimes.values().flat_map(|it| it.names(field)).cloned().collect();
+            names.sort();
+            names.dedup();
+            names
+        };
+        let countries: Vec<_> =
+            countries.get("fr").into_iter().flat_map(BTreeMap::keys).cloned().collect();
+        let nationalities = [vec![STATELESS.to_owned()], countries.clone()].concat();
+        let lists = BTreeMap::from([
+            ("regime", regimes.keys().cloned().collect()),
+            ("office", offices.directorates.keys().cloned().collect()),
+            ("centre", offices.centres.keys().cloned().collect()),
+            ("language", catalogues.keys().cloned().collect()),
+            ("country", countries),
+            ("nationality", nationalities),
+            ("category", names("category")),
+            ("permit", names("permit")),
+            ("step", names("step")),
+            ("notice", names("notice")),
+            ("Contract.exemption", names("exemption")),
+            ("Parent.exemption", names("spouse")),
+            ("SkillsReview.exemption", names("skills_review")),
+            ("Extension.reason", names("extension")),
+        ]);
+        let schemas = [
+            schema::<Contract>(Kind::Cai, "Contract", &lists),
+            schema::<Family>(Kind::Caif, "Family", &lists),
+            schema::<Convocation>(Kind::Convocation, "Convocation", &lists),
+        ];
+        Self(Kind::ALL.iter().map(|kind| kind.name()).zip(schemas).collect())
+    }
+
+    /// The schema of a kind, JSON Schema draft 2020-12.
+    pub fn get(&self, kind: Kind) -> &Value {
+        &self.0[kind.name()].0
+    }
+
+    /// Notes everything that is wrong with the shape of a value; answers its kind when it is sound.
+    pub(crate) fn check(&self, value: &Value, report: &mut Report) -> Option<Kind> {
+        let Some(name) = value.get("kind").and_then(Value::as_str) else {
+            report.error("schema.kind", "/kind", [("kinds", kinds())]);
+            return None;
+        };
+        let Some(kind) = Kind::ALL.into_iter().find(|it| it.name() == name) else {
+            report.error("schema.kind", "/kind", [("kinds", kinds())]);
+            return None;
+        };
+        let (schema, validator) = &self.0[kind.name()];
+        let mut sound = true;
+        for error in validator.iter_errors(value) {
+            sound = false;
+            note(&error, schema, report);
+        }
+        sound.then_some(kind)
+    }
+}
+
+fn kinds() -> String {
+    Kind::ALL.map(Kind::name).join(", ")
+}
+
+/// Makes the schema of one kind: closed objects, no null, ids listed where the rulebook lists them.
+fn schema<T: JsonSchema>(
+    kind: Kind,
+    root: &str,
+    lists: &BTreeMap<&str, Vec<String>>,
+) -> (Value, Validator) {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<T>().to_value();
+    tidy(&mut schema, root, lists);
+    if let Some(definitions) = schema.get_mut("$defs").and_then(Value::as_object_mut) {
+        for (name, definition) in definitions {
+            tidy(definition, name, lists);
+        }
+    }
+    schema["properties"]["kind"] = json!({ "const": kind.name() });
+    if let Some(definitions) = schema.get_mut("$defs").and_then(Value::as_object_mut) {
+        definitions.remove("Kind");
+    }
+    schema["title"] = json!(format!("Paraphe {}", kind.name()));
+    let validator = jsonschema::options()
+        .with_format("date", |text: &str| Date::parse(text).is_some())
+        .with_format("time-of-day", |text: &str| Time::parse(text).is_some())
+        .with_format("partial-date", |text: &str| PartialDate::parse(text).is_some())
+        .with_format("email", |text: &str| text.parse::<lettre::Address>().is_ok())
+        .should_validate_formats(true)
+        .build(&schema);
+    // The schema is made from our own types: that it compiles is proved by every start.
+    #[allow(clippy::expect_used, reason = "a schema of our own types")]
+    (schema, validator.expect("the generated schema is a valid schema"))
+}
+
+/// Closes an object, lists the ids its properties may have, and takes `null` away.
+fn tidy(schema: &mut Value, name: &str, lists: &BTreeMap<&str, Vec<String>>) {
+    let Some(object) = schema.as_object_mut() else { return };
+    if let Some(Value::Array(variants)) = object.remove("oneOf") {
+        // An enumeration with described variants: a list of names makes the better message.
+        let names: Vec<_> = variants.iter().map(|it| it["const"].clone()).collect();
+        object.insert("type".to_owned(), json!("string"));
+        object.insert("enum".to_owned(), json!(names));
+    }
+    if let Some(Value::Object(properties)) = object.get_mut("properties") {
+        for (key, property) in properties.iter_mut() {
+            without_null(property);
+            let own = format!("{name}.{key}");
+            if let Some(ids) = lists.get(own.as_str()).or_else(|| lists.get(key.as_str()))
+                && let Some(property) = property.as_object_mut()
+                && property.get("type") == Some(&json!("string"))
+            {
+                property.insert("enum".to_owned(), json!(ids));
+            }
+        }
+        object.insert("additionalProperties".to_owned(), json!(false));
+    }
+}
+
+/// An absent value is left out; it is not `null`.
+fn without_null(property: &mut Value) {
+    let Some(object) = property.as_object_mut() else { return };
+    if let Some(Value::Array(types)) = object.get("type").cloned() {
+        let types: Vec<_> = types.into_iter().filter(|it| it != "null").collect();
+        if let [only] = types.as_slice() {
+            object.insert("type".to_owned(), only.clone());
+        }
+    }
+    if let Some(Value::Array(choices)) = object.get("anyOf").cloned() {
+        let mut choices = choices.into_iter().filter(|it| it["type"] != "null");
+        if let (Some(Value::Object(only)), None) = (choices.next(), choices.next()) {
+            object.remove("anyOf");
+            object.extend(only);
+        }
+    }
+    if object.get("default") == Some(&Value::Null) {
+        object.remove("default");
+    }
+}
+
+/// One error of the schema as a problem of ours.
+fn note(error: &ValidationError<'_>, schema: &Value, report: &mut Report) {
+    let pointer = error.instance_path().to_string();
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    };
+    let found = shorten(&text(error.instance()));
+    match error.kind() {
+        Fault::AdditionalProperties { unexpected } => {
+            let known = known_fields(error, schema);
+            for field in unexpected {
+                let nearest = nearest(field, &known);
+                let field_pointer = format!("{pointer}/{field}");
+                report.error(
+                    "schema.unknown_field",
+                    field_pointer,
+                    [("field", shorten(field)), ("nearest", nearest)],
+                );
+            }
+        }
+        Fault::Required { property } => {
+            let pointer = format!("{pointer}/{}", text(property));
+            report.error("schema.required", pointer, [("field", text(property))]);
+        }
+        Fault::Enum { options } => {
+            let options: Vec<String> =
+                options.as_array().into_iter().flatten().map(&text).collect();
+            let nearest = nearest(&found, &options);
+            report.error(
+                "schema.unknown_value",
+                pointer,
+                [("found", found), ("nearest", nearest), ("choices", choices(&options))],
+            );
+        }
+        Fault::Type { kind } => {
+            let expected = types(kind);
+            report.error("schema.type", pointer, [("expected", expected), ("found", found)]);
+        }
+        Fault::Pattern { pattern } => {
+            report.error(
+                "schema.pattern",
+                pointer,
+                [("found", found), ("pattern", pattern.clone())],
+            );
+        }
+        Fault::Format { format } => {
+            let code = match format.as_str() {
+                "date" => "format.date",
+                "partial-date" => "format.partial_date",
+                "time-of-day" => "format.time",
+                _ => "format.email",
+            };
+            report.error(code, pointer, [("found", found)]);
+        }
+        Fault::MaxLength { limit } => {
+            let length = error.instance().as_str().map_or(0, |it| it.chars().count());
+            report.error(
+                "schema.too_long",
+                pointer,
+                [("length", length.to_string()), ("limit", limit.to_string())],
+            );
+        }
+        Fault::MinLength { limit } => {
+            report.error("schema.too_short", pointer, [("limit", limit.to_string())]);
+        }
+        Fault::MaxItems { limit } => {
+            report.error("schema.too_many", pointer, [("limit", limit.to_string())]);
+        }
+        Fault::MinItems { limit } => {
+            report.error("schema.too_few", pointer, [("limit", limit.to_string())]);
+        }
+        Fault::Minimum { limit } => {
+            report.error("schema.too_small", pointer, [("found", found), ("limit", text(limit))]);
+        }
+        Fault::Maximum { limit } => {
+            report.error("schema.too_large", pointer, [("found", found), ("limit", text(limit))]);
+        }
+        _ => report.error("schema.other", pointer, [("detail", shorten(&error.to_string()))]),
+    }
+}
+
+/// The fields that the object of an `additionalProperties` error has, read off the schema.
+fn known_fields(error: &ValidationError<'_>, schema: &Value) -> Vec<String> {
+    let path = error.schema_path().to_string();
+    let object = path.strip_suffix("/additionalProperties").and_then(|it| schema.pointer(it));
+    let properties = object.and_then(|it| it["properties"].as_object());
+    properties.into_iter().flat_map(Map::keys).cloned().collect()
+}
+
+/// The JSON types a value may have.
+fn types(kind: &TypeKind) -> String {
+    match kind {
+        TypeKind::Single(kind) => kind.to_string(),
+        TypeKind::Multiple(kinds) => {
+            kinds.iter().map(|it| it.to_string()).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+/// The choice that looks most like what was found, as « x »; nothing when none is near.
+fn nearest(found: &str, choices: &[String]) -> String {
+    let near = choices
+        .iter()
+        .map(|choice| (strsim::jaro_winkler(found, choice), choice))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    near.map_or_else(String::new, |(_, choice)| choice.clone())
+}
+
+/// The choices in a line, cut where they are many.
+fn choices(options: &[String]) -> String {
+    const SHOWN: usize = 30;
+    let mut line = options.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if options.len() > SHOWN {
+        line.push_str(", …");
+    }
+    line
+}
+
+/// What was found, short enough for a line.
+fn shorten(text: &str) -> String {
+    const SHOWN: usize = 60;
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}

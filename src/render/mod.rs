@@ -1,0 +1,235 @@
+//! Step 2: a checked document becomes a tagged, archivable PDF.
+//!
+//! Pure and synchronous: no clock, no network, no system fonts. The same document, marks, assets and
+//! `at` give the same bytes. Letters are PDF/UA-1 and PDF/A-2a; contracts are PDF/UA-1 and PDF/A-3a,
+//! since they carry their data as an attachment.
+
+mod diagnostic;
+mod glyphs;
+mod overflow;
+mod qr;
+mod world;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use typst::diag::Warned;
+use typst::foundations::{Bytes, Smart};
+use typst_layout::PagedDocument;
+use typst_pdf::{PdfOptions, PdfStandard, PdfStandards, Timestamp};
+
+use crate::assets::Assets;
+use crate::document::{Body, Content, Document, Problem, Rulebook, RulebookError};
+
+pub use diagnostic::Diagnostic;
+use glyphs::Glyphs;
+use qr::Qr;
+use world::{Shared, Sheet};
+
+/// The most pages a contract may take.
+pub const MAX_CONTRACT_PAGES: usize = 8;
+
+/// How many documents are rendered between two sweeps of the layout cache, and how many sweeps an
+/// unused entry survives. Measured: memory stays flat and static paragraphs stay cached.
+const SWEEP_EVERY: usize = 10;
+const SWEEP_AGE: usize = 2;
+
+/// Page templates and fonts, loaded once, shared by every rendering on every thread.
+pub struct Renderer {
+    shared: Shared,
+    glyphs: Glyphs,
+    letters: PdfStandards,
+    contracts: PdfStandards,
+    rendered: AtomicUsize,
+}
+
+/// What is printed on a document beside its content.
+#[derive(Debug, Clone, Default)]
+pub struct Marks {
+    /// Where a reader can verify the document; printed as a QR mark.
+    pub verify_url: Option<String>,
+    /// Whether each page says that it is a specimen.
+    pub specimen: bool,
+}
+
+/// A rendered PDF, not yet sealed. Only [`Renderer::render`] makes one.
+#[derive(Debug, Clone)]
+pub struct Pdf {
+    bytes: Vec<u8>,
+    pages: usize,
+}
+
+/// Why a rendering failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// The data cannot be set: characters without glyph, text that leaves its place, too many pages.
+    #[error("the data does not fit the page")]
+    Data(Vec<Problem>),
+    /// A page template is at fault, or the PDF would break a standard.
+    #[error("a page template is at fault:\n{}", diagnostic::lines(.0))]
+    Template(Vec<Diagnostic>),
+}
+
+/// What a page template reads: the content and how to set it.
+#[derive(Serialize)]
+struct Data<'a> {
+    #[serde(flatten)]
+    content: &'a Content,
+    specimen: bool,
+    density: Density,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qr: Option<&'a Qr>,
+}
+
+/// How closely a letter is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Density {
+    Normal,
+    Compact,
+}
+
+impl Renderer {
+    /// Loads templates and fonts; every sentence of every catalogue must have its glyphs.
+    pub fn new(assets: &Assets, rulebook: &Rulebook) -> Result<Self, RulebookError> {
+        let shared = Shared::load(assets, rulebook)?;
+        let glyphs = Glyphs::new(&shared.book, rulebook)?;
+        let standards = |list: &[PdfStandard]| {
+            PdfStandards::new(list)
+                .map_err(|error| RulebookError(vec![error.message().to_string()]))
+        };
+        Ok(Self {
+            shared,
+            glyphs,
+            letters: standards(&[PdfStandard::A_2a, PdfStandard::Ua_1])?,
+            contracts: standards(&[PdfStandard::A_3a, PdfStandard::Ua_1])?,
+            rendered: AtomicUsize::new(0),
+        })
+    }
+
+    /// Renders a document as of `at`.
+    ///
+    /// A letter that does not fit its page is set once more, more closely; nothing is ever cut.
+    pub fn render(
+        &self,
+        document: &Document,
+        rulebook: &Rulebook,
+        marks: &Marks,
+        at: DateTime<Utc>,
+    ) -> Result<Pdf, RenderError> {
+        let content = document.content(rulebook);
+        let missing = self.glyphs.missing(document, &content);
+        if !missing.is_empty() {
+            return Err(RenderError::Data(missing));
+        }
+        let result = self.typeset(document, &content, marks, at);
+        // Also after a failure: a failed layout fills the cache as well.
+        if self.rendered.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
+            comemo::evict(SWEEP_AGE);
+        }
+        result
+    }
+
+    fn typeset(
+        &self,
+        document: &Document,
+        content: &Content,
+        marks: &Marks,
+        at: DateTime<Utc>,
+    ) -> Result<Pdf, RenderError> {
+        let qr = marks.verify_url.as_deref().and_then(Qr::of);
+        let mut paged = self.lay_out(content, marks, qr.as_ref(), Density::Normal, at)?;
+        let mut problems = overflow::problems(&paged, document, content);
+        if !problems.is_empty() && matches!(content.body, Body::Convocation(_)) {
+            paged = self.lay_out(content, marks, qr.as_ref(), Density::Compact, at)?;
+            problems = overflow::problems(&paged, document, content);
+        }
+        if !problems.is_empty() {
+            return Err(RenderError::Data(problems));
+        }
+        self.describe(&mut paged, content);
+        let options = PdfOptions {
+            ident: Smart::Custom(content.reference.clone()),
+            creator: Smart::Custom(Some(concat!("Paraphe ", env!("CARGO_PKG_VERSION")).to_owned())),
+            timestamp: world::datetime(at).map(Timestamp::new_utc),
+            standards: match content.body {
+                Body::Convocation(_) => self.letters.clone(),
+                Body::Contract(_) | Body::Family(_) => self.contracts.clone(),
+            },
+            ..PdfOptions::default()
+        };
+        let bytes = typst_pdf::pdf(&paged, &options)
+            .map_err(|errors| self.template_error(&errors, content))?;
+        Ok(Pdf { bytes, pages: paged.pages().len() })
+    }
+
+    /// Lays the pages out. A warning is an error too: an unknown font would change every letter.
+    fn lay_out(
+        &self,
+        content: &Content,
+        marks: &Marks,
+        qr: Option<&Qr>,
+        density: Density,
+        at: DateTime<Utc>,
+    ) -> Result<PagedDocument, RenderError> {
+        let sheet = self.sheet(content, marks, qr, density, at);
+        let Warned { output, warnings } = typst::compile::<PagedDocument>(&sheet);
+        let paged = output.map_err(|errors| diagnostic::error(&sheet, &errors))?;
+        if warnings.is_empty() { Ok(paged) } else { Err(diagnostic::error(&sheet, &warnings)) }
+    }
+
+    fn sheet(
+        &self,
+        content: &Content,
+        marks: &Marks,
+        qr: Option<&Qr>,
+        density: Density,
+        at: DateTime<Utc>,
+    ) -> Sheet<'_> {
+        let data = Data { content, specimen: marks.specimen, density, qr };
+        Sheet {
+            shared: &self.shared,
+            main: self.shared.main(&content.body),
+            data: json(&data),
+            attachment: json(&content.printed()),
+            at,
+        }
+    }
+
+    /// The real metadata: set here and not in the template, where a value of its own would make the
+    /// layout cache miss every static paragraph.
+    fn describe(&self, paged: &mut PagedDocument, content: &Content) {
+        let info = paged.info_mut();
+        info.title = Some(content.heading.as_str().into());
+        info.author = vec![content.author.as_str().into()];
+        info.description = Some(content.subject.as_str().into());
+    }
+
+    fn template_error(
+        &self,
+        errors: &[typst::diag::SourceDiagnostic],
+        content: &Content,
+    ) -> RenderError {
+        let sheet =
+            self.sheet(content, &Marks::default(), None, Density::Normal, DateTime::default());
+        diagnostic::error(&sheet, errors)
+    }
+}
+
+impl Pdf {
+    /// The file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many pages it has.
+    pub fn pages(&self) -> usize {
+        self.pages
+    }
+}
+
+/// Our own types always encode: they hold no map with keys that are not strings.
+fn json(data: &impl Serialize) -> Bytes {
+    Bytes::new(serde_json::to_vec(data).unwrap_or_default())
+}

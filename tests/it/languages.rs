@@ -1,0 +1,144 @@
+//! Catalogues: what loading refuses, and that every sentence is used.
+
+use std::collections::BTreeSet;
+
+use paraphe::assets::Assets;
+use paraphe::document::{Catalogue, FRENCH, Rulebook};
+
+use crate::harness::{SHOP, overlay, source};
+
+#[test]
+fn a_catalogue_with_a_fault_is_refused_with_file_key_and_cure() {
+    let english = without_stamps(&source("templates/locales/en.toml"));
+    let line = |key: &str| {
+        let start = english.find(&format!("\"{key}\" = ")).unwrap();
+        english[start..].lines().next().unwrap().to_owned()
+    };
+    let title = line("cai.title");
+    for (broken, expected) in [
+        (english.replace(&format!("{title}\n"), ""), "`cai.title` is missing"),
+        (format!("{english}\"cai.13\" = \"More\"\n"), "`cai.13` is not in the French catalogue"),
+        (
+            english.replace(&title, "\"cai.title\" = \"Contract {day}\""),
+            "`cai.title` must use exactly these values: none",
+        ),
+        (
+            english.replace(&title, "\"cai.title\" = \"Cafe\u{301}\""),
+            "`cai.title` is not in Unicode normal form C",
+        ),
+        (
+            english.replace(&title, "\"cai.title\" = \"Con\u{202e}tract\""),
+            "control character U+202E",
+        ),
+        (english.replace(&title, "\"cai.title\" = \"\""), "`cai.title` is empty"),
+        (english.replace(&title, "\"cai.title\" = \"A {b\""), "a brace is not closed"),
+        (
+            english.replace("\"unit.hours.one\"", "\"unit.hours.two\""),
+            "`unit.hours.one` is missing",
+        ),
+        (english.replace("direction = \"ltr\"", "direction = \"up\""), "line 5"),
+        (english.replace("tag = \"en\"", "tag = \"xx\""), "is not the file's name"),
+    ] {
+        let folder = overlay(&[("templates/locales/en.toml", &broken)]);
+        let loaded = Rulebook::load(&Assets::overlaid(folder.path()).unwrap());
+        let error =
+            loaded.err().unwrap_or_else(|| panic!("loaded without « {expected} »")).to_string();
+        assert!(error.contains("templates/locales/en.toml"), "{error}");
+        assert!(error.contains(expected), "{expected} in {error}");
+    }
+}
+
+#[test]
+fn a_forbidden_word_is_refused() {
+    let text = source("templates/locales/fr.toml");
+    let broken = text.replace("\"free.free\" = \"", "\"free.free\" = \"Mise en demeure. ");
+    let folder = overlay(&[("templates/locales/fr.toml", &broken)]);
+    let error = Rulebook::load(&Assets::overlaid(folder.path()).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("`free.free` uses the forbidden word"), "{error}");
+}
+
+#[test]
+fn a_glyph_that_no_font_of_the_language_has_is_refused() {
+    let text = source("templates/locales/en.toml")
+        .replace("\"free.title\" = \"", "\"free.title\" = \"汉 ");
+    let folder = overlay(&[("templates/locales/en.toml", &text)]);
+    let assets = Assets::overlaid(folder.path()).unwrap();
+    let rulebook = Rulebook::load(&assets).unwrap();
+    let Err(error) = paraphe::render::Renderer::new(&assets, &rulebook) else { panic!("loaded") };
+    assert!(error.to_string().contains("`free.title`: no font has « 汉 »"), "{error}");
+}
+
+/// A sentence that nothing prints would be translated for nothing.
+#[test]
+fn every_sentence_is_used() {
+    let mut users = String::new();
+    for folder in ["src", "templates/regimes", "templates/document"] {
+        gather(folder, &mut users);
+    }
+    let families: BTreeSet<&str> = [
+        "category",
+        "skills",
+        "extension",
+        "spouse",
+        "step",
+        "bring",
+        "civility",
+        "salutation",
+        "conv.closing",
+        "label",
+        "unit",
+    ]
+    .into();
+    let unused: Vec<_> = SHOP
+        .rulebook
+        .french()
+        .messages
+        .keys()
+        .filter(|key| {
+            let base = key.rsplit_once('.').map_or(key.as_str(), |it| it.0);
+            let named =
+                users.contains(&format!("\"{key}\"")) || users.contains(&format!("\"{base}\""));
+            let of_family = families.iter().any(|it| key.starts_with(&format!("{it}.")));
+            let title = key.starts_with("conv.") && key.ends_with(".title");
+            !(named || of_family || title)
+        })
+        .collect();
+    assert!(unused.is_empty(), "nothing prints {unused:?}");
+}
+
+#[test]
+fn stamping_pins_every_sentence_and_keeps_the_file() {
+    let text = source("templates/locales/en.toml");
+    let bare = without_stamps(&text);
+    let stamped = paraphe::document::stamp(&bare, SHOP.rulebook.french());
+    assert!(stamped.starts_with(bare.trim_end()));
+    assert_eq!(stamped, paraphe::document::stamp(&stamped, SHOP.rulebook.french()));
+    let english: Catalogue = toml::from_str(&stamped).unwrap();
+    assert_eq!(english.stale(SHOP.rulebook.french()).count(), 0);
+}
+
+/// No translation in the product is older than the French it translates.
+#[test]
+fn no_sentence_is_stale() {
+    for (tag, catalogue) in SHOP.rulebook.catalogues.iter().filter(|(tag, _)| *tag != FRENCH) {
+        let stale: Vec<_> = catalogue.stale(SHOP.rulebook.french()).collect();
+        assert!(stale.is_empty(), "{tag}: translate again, then `languages --stamp`: {stale:?}");
+    }
+}
+
+fn without_stamps(text: &str) -> String {
+    text.split("\n[stamps]\n").next().unwrap().to_owned() + "\n"
+}
+
+fn gather(folder: &str, text: &mut String) {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    for entry in std::fs::read_dir(root).unwrap() {
+        let path = entry.unwrap().path();
+        let inner = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_str().unwrap();
+        if path.is_dir() {
+            gather(inner, text);
+        } else if let Ok(more) = std::fs::read_to_string(&path) {
+            text.push_str(&more);
+        }
+    }
+}
