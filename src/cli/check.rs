@@ -6,9 +6,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::{print, print_json, read};
+use super::render::MarkOptions;
 use super::{Failure, Options, Shop};
 use crate::document::{Document, Problem};
-use crate::render::{Marks, RenderError, Renderer};
+use crate::render::{RenderError, Renderer};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -16,6 +17,8 @@ pub(super) struct Check {
     /// JSON files; `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    marks: MarkOptions,
 }
 
 impl Check {
@@ -25,7 +28,7 @@ impl Check {
         let mut reports = Vec::new();
         let mut sound = true;
         for file in &self.files {
-            let result = judge(&shop, &renderer, &read(file)?, options)?;
+            let result = self.judge(&shop, &renderer, &read(file)?, options)?;
             sound &= result.is_ok();
             if options.json {
                 reports.push(report(&shop, file, &result));
@@ -38,23 +41,25 @@ impl Check {
         }
         if sound { Ok(()) } else { Err(Failure::Data) }
     }
-}
 
-/// The rules, and whether the document can be laid out: glyphs, cells, pages.
-fn judge(
-    shop: &Shop,
-    renderer: &Renderer,
-    bytes: &[u8],
-    options: &Options,
-) -> Result<Result<Document, Vec<Problem>>, Failure> {
-    let document = match Document::check(bytes, &shop.rulebook, options.at()) {
-        Ok(document) => document,
-        Err(problems) => return Ok(Err(problems)),
-    };
-    match renderer.render(&document, &shop.rulebook, &Marks::default(), options.at()) {
-        Ok(_) => Ok(Ok(document)),
-        Err(RenderError::Data(problems)) => Ok(Err(problems)),
-        Err(error) => Err(Failure::Render(error)),
+    /// The rules, and whether the document can be laid out: glyphs, cells, pages.
+    fn judge(
+        &self,
+        shop: &Shop,
+        renderer: &Renderer,
+        bytes: &[u8],
+        options: &Options,
+    ) -> Result<Result<Document, Vec<Problem>>, Failure> {
+        let document = match Document::check(bytes, &shop.rulebook, options.at()) {
+            Ok(document) => document,
+            Err(problems) => return Ok(Err(problems)),
+        };
+        let marks = self.marks.of(&document);
+        match renderer.render(&document, &shop.rulebook, &marks, options.at()) {
+            Ok(_) => Ok(Ok(document)),
+            Err(RenderError::Data(problems)) => Ok(Err(problems)),
+            Err(error) => Err(Failure::Render(error)),
+        }
     }
 }
 

@@ -151,12 +151,11 @@ impl Shop {
         for problem in problems {
             let said = self.rulebook.explanations.explain(problem, &options.messages);
             let place = if problem.pointer.is_empty() { "/" } else { &problem.pointer };
-            eprintln!(
-                "{file}: {} at {place}: {} [{}]",
-                problem.severity, said.message, problem.code
-            );
+            let message = output::printable(&said.message);
+            let place = output::printable(place);
+            eprintln!("{file}: {} at {place}: {message} [{}]", problem.severity, problem.code);
             if !said.hint.is_empty() {
-                eprintln!("    {}", said.hint);
+                eprintln!("    {}", output::printable(&said.hint));
             }
         }
     }

@@ -39,6 +39,15 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     place().map_err(|source: std::io::Error| failure(path, source))
 }
 
+/// Text that a terminal does not obey: control characters are shown, not sent.
+pub(super) fn printable(text: &str) -> String {
+    let escape = |c: char| match c {
+        c if c.is_control() => c.escape_unicode().to_string(),
+        c => c.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
 /// Prints a line of data; a closed pipe ends the program quietly.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();

@@ -31,7 +31,7 @@ pub(crate) struct Session {
 /// The same hours on the same days of every week, from the first day to the last.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(crate) struct Weekly {
-    #[schemars(length(min = 1, max = 7))]
+    #[schemars(length(min = 1, max = 7), extend("uniqueItems" = true))]
     pub days: Vec<DayOfWeek>,
     pub start: Time,
     pub end: Time,

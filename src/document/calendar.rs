@@ -38,7 +38,7 @@ impl Time {
     /// Reads `HH:MM` on the 24-hour clock.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let time = NaiveTime::parse_from_str(text, "%H:%M").ok()?;
-        (text.len() == 5).then_some(Self(time))
+        (time.format("%H:%M").to_string() == text).then_some(Self(time))
     }
 }
 

@@ -51,12 +51,23 @@ impl Explanations {
 
     /// A problem in words; the bare code where a language lacks its sentence.
     pub fn explain(&self, problem: &Problem, language: &str) -> Explained {
-        let values: Values =
-            problem.values.iter().map(|(name, value)| (*name, Value::raw(value))).collect();
-        let fill = |message: &Message| message.fill(&values).plain();
         match self.0.get(language).and_then(|it| it.get(problem.code)) {
-            Some(it) => Explained { message: fill(&it.message), hint: fill(&it.hint) },
+            Some(it) => {
+                Explained { message: fill(&it.message, problem), hint: fill(&it.hint, problem) }
+            }
             None => Explained { message: problem.code.to_owned(), hint: String::new() },
         }
     }
+}
+
+/// The text with the problem's values; a sentence whose value is empty is left out.
+fn fill(text: &Message, problem: &Problem) -> String {
+    let values: Values =
+        problem.values.iter().map(|(name, value)| (*name, Value::raw(value))).collect();
+    let is_empty = |name: &&str| values.get(name).is_some_and(|it| it.plain().is_empty());
+    let source = text.source();
+    let sentences =
+        source.split_inclusive(". ").filter_map(|it| Message::try_from(it.to_owned()).ok());
+    let said = sentences.filter(|it| !it.names().iter().any(is_empty));
+    said.map(|it| it.fill(&values).plain()).collect::<String>().trim_end().to_owned()
 }

@@ -19,7 +19,7 @@ pub(super) struct Head {
     /// The dated law the document follows.
     pub regime: String,
     /// The issuer's unique number of this document.
-    #[schemars(length(min = 1, max = 40), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9./_-]*$"))]
+    #[schemars(length(min = 1, max = 40), regex(pattern = r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$"))]
     pub reference: String,
     /// The number of the person's file.
     #[schemars(length(min = 1, max = 40))]
@@ -186,7 +186,7 @@ pub(super) enum Reading {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(super) struct Authority {
     /// The prefect's title as printed, such as « la préfète du Rhône ».
-    #[schemars(length(min = 3, max = 80))]
+    #[schemars(length(min = 3, max = 160))]
     pub prefect: String,
     /// Who signs by delegation; the prefect in person when absent.
     pub delegate: Option<Delegate>,

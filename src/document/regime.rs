@@ -281,7 +281,7 @@ impl Clause {
         }
     }
 
-    fn fact(&self) -> Option<&str> {
+    pub(crate) fn fact(&self) -> Option<&str> {
         match self {
             Self::Always(_) => None,
             Self::When { when, .. } => Some(when.strip_prefix('!').unwrap_or(when)),

@@ -70,11 +70,8 @@ impl Schemas {
 
     /// Notes everything that is wrong with the shape of a value; answers its kind when it is sound.
     pub(crate) fn check(&self, value: &Value, report: &mut Report) -> Option<Kind> {
-        let Some(name) = value.get("kind").and_then(Value::as_str) else {
-            report.error("schema.kind", "/kind", [("kinds", kinds())]);
-            return None;
-        };
-        let Some(kind) = Kind::ALL.into_iter().find(|it| it.name() == name) else {
+        let name = value.get("kind").and_then(Value::as_str);
+        let Some(kind) = Kind::ALL.into_iter().find(|it| Some(it.name()) == name) else {
             report.error("schema.kind", "/kind", [("kinds", kinds())]);
             return None;
         };
@@ -181,7 +178,8 @@ fn note(error: &ValidationError<'_>, schema: &Value, report: &mut Report) {
             let known = known_fields(error, schema);
             for field in unexpected {
                 let nearest = nearest(field, &known);
-                let field_pointer = format!("{pointer}/{field}");
+                let escaped = field.replace('~', "~0").replace('/', "~1");
+                let field_pointer = format!("{pointer}/{escaped}");
                 report.error(
                     "schema.unknown_field",
                     field_pointer,
@@ -207,13 +205,15 @@ fn note(error: &ValidationError<'_>, schema: &Value, report: &mut Report) {
             let expected = types(kind);
             report.error("schema.type", pointer, [("expected", expected), ("found", found)]);
         }
-        Fault::Pattern { pattern } => {
-            report.error(
-                "schema.pattern",
-                pointer,
-                [("found", found), ("pattern", pattern.clone())],
-            );
+        Fault::Pattern { .. } => {
+            let code = match pointer.rsplit('/').next() {
+                Some("postcode") => "format.postcode",
+                Some("foreigner_number") => "format.foreigner_number",
+                _ => "format.reference",
+            };
+            report.error(code, pointer, [("found", found)]);
         }
+        Fault::UniqueItems => report.error("schema.repeated", pointer, []),
         Fault::Format { format } => {
             let code = match format.as_str() {
                 "date" => "format.date",
@@ -268,12 +268,13 @@ fn types(kind: &TypeKind) -> String {
     }
 }
 
-/// The choice that looks most like what was found, as « x »; nothing when none is near.
+/// The choice that looks most like what was found; nothing when none is near.
 fn nearest(found: &str, choices: &[String]) -> String {
+    let found = found.to_lowercase();
     let near = choices
         .iter()
-        .map(|choice| (strsim::jaro_winkler(found, choice), choice))
-        .filter(|(likeness, _)| *likeness > 0.75)
+        .map(|it| (strsim::normalized_damerau_levenshtein(&found, &it.to_lowercase()), it))
+        .filter(|(likeness, _)| *likeness >= 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     near.map_or_else(String::new, |(_, choice)| choice.clone())
 }

@@ -14,6 +14,15 @@ pub(crate) fn is_control(c: char) -> bool {
         || (c as u32 & 0xFFFE) == 0xFFFE
 }
 
+/// Characters that data must not hold: those above, and any other that is there without being seen
+/// (Unicode Cf and U+034F). Joiners serve scripts that names and addresses in Latin letters are not in.
+fn is_hidden(c: char) -> bool {
+    is_control(c)
+        || matches!(c,
+            '\u{AD}' | '\u{34F}' | '\u{600}'..='\u{605}' | '\u{6DD}' | '\u{70F}' | '\u{180E}'
+            | '\u{200B}'..='\u{200D}' | '\u{2060}'..='\u{206F}')
+}
+
 /// Walks all strings of a value with their pointers.
 pub(crate) fn each_string(value: &Value, pointer: &str, visit: &mut impl FnMut(&str, &str)) {
     match value {
@@ -36,7 +45,7 @@ pub(crate) fn each_string(value: &Value, pointer: &str, visit: &mut impl FnMut(&
 /// Strings are free of control characters, do not begin or end with space, and are not blank.
 pub(crate) fn check(value: &Value, report: &mut Report) {
     each_string(value, "", &mut |pointer, text| {
-        if let Some(c) = text.chars().find(|c| is_control(*c)) {
+        if let Some(c) = text.chars().find(|c| is_hidden(*c)) {
             report.error("text.control", pointer, [("character", format!("U+{:04X}", c as u32))]);
         } else if text.trim() != text {
             report.error("text.space", pointer, []);
@@ -44,11 +53,19 @@ pub(crate) fn check(value: &Value, report: &mut Report) {
     });
 }
 
-/// Every string in Unicode normal form C, as fonts and comparisons want it.
+/// Every string in Unicode normal form C, as fonts and comparisons want it, and every whole number
+/// without a fraction.
 pub(crate) fn normalise(value: &mut Value) {
     use unicode_normalization::UnicodeNormalization;
     match value {
         Value::String(text) => *text = text.nfc().collect(),
+        Value::Number(number) => {
+            // JSON Schema takes 240.0 for an integer; so do we.
+            let whole = number.as_f64().filter(|it| number.is_f64() && it.fract() == 0.0);
+            if let Some(whole) = whole.filter(|it| it.abs() < 1e15) {
+                *value = Value::from(whole as i64);
+            }
+        }
         Value::Array(items) => items.iter_mut().for_each(normalise),
         Value::Object(entries) => entries.values_mut().for_each(normalise),
         _ => {}

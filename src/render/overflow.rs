@@ -129,7 +129,11 @@ fn text_of(frame: &Frame) -> String {
 
 /// The field whose value the text is, or is part of.
 fn field_of(document: &Document, text: &str) -> String {
+    const TELLING: usize = 4; // shorter fragments stand in many values
     let mut field = String::new();
+    if text.trim().chars().count() < TELLING {
+        return field;
+    }
     document.each_string(|pointer, value| {
         if field.is_empty() && !value.is_empty() && (text.contains(value) || value.contains(text)) {
             pointer.clone_into(&mut field);

@@ -42,6 +42,18 @@ fn check_says_place_rule_and_cure() {
     assert_eq!(report[0]["problems"][0]["pointer"], "/appointment/sessions/0/date");
 }
 
+/// What a file says is shown to a terminal, not obeyed by it.
+#[test]
+fn a_terminal_does_not_obey_the_data() {
+    let mut data = letter("fr");
+    data["\u{1b}[31mred"] = json!(1);
+    let file = written(&data.to_string());
+    let output = paraphe(&["check", file.path().to_str().unwrap(), "--at", AT]);
+    assert_eq!(code(&output), 65);
+    assert!(!errors(&output).contains('\u{1b}'), "{}", errors(&output));
+    assert!(errors(&output).contains("\\u{1b}[31mred"), "{}", errors(&output));
+}
+
 #[test]
 fn check_says_who_signs_and_where_it_goes() {
     let file = written(&good("cai/minor-seventeen-at-school.json").to_string());

@@ -157,6 +157,9 @@ impl Word {
             Some(points * 25.4 / 72.0)
         };
         let text = rest.split_once('>')?.1.strip_suffix("</word>")?;
+        // Poppler adds the bidirectional controls it thinks with.
+        let text: String =
+            text.chars().filter(|c| !('\u{202a}'..='\u{202e}').contains(c)).collect();
         Some(Self {
             text: text.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">"),
             left: number("xMin")?,

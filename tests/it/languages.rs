@@ -36,7 +36,7 @@ fn a_catalogue_with_a_fault_is_refused_with_file_key_and_cure() {
             english.replace("\"unit.hours.one\"", "\"unit.hours.two\""),
             "`unit.hours.one` is missing",
         ),
-        (english.replace("direction = \"ltr\"", "direction = \"up\""), "line 5"),
+        (english.replace("direction = \"ltr\"", "direction = \"up\""), "line 6"),
         (english.replace("tag = \"en\"", "tag = \"xx\""), "is not the file's name"),
     ] {
         let folder = overlay(&[("templates/locales/en.toml", &broken)]);

@@ -154,7 +154,8 @@ fn the_window_shows_the_address_and_nothing_else() {
             assert!(safe, "{name}: {word:?} is not in the window");
         }
         let title = words.iter().filter(|it| it.top > 80.0).map(|it| it.top).fold(300.0, f64::min);
-        assert!(title >= 94.0, "{name}: text at {title} mm");
+        // The box of the title is higher than its capitals by what its font allows for accents.
+        assert!(title >= 92.5, "{name}: text at {title} mm");
     }
 }
 

@@ -19,10 +19,11 @@ pub(super) fn judge(
     sessions_or_pattern(pointer, appointment, report);
     hours_run_forward(pointer, appointment, report);
     sessions_do_not_overlap(pointer, appointment, report);
-    days_are_open(case, pointer, appointment, report);
+    days_are_open(case.at(appointment), pointer, appointment, report);
     hours_are_usual(case, pointer, appointment, report);
     saturdays_are_for_trainings(case, pointer, step, appointment, report);
     place_is_whole(case, pointer, appointment, report);
+    postcode_is_known(case, pointer, appointment, report);
 }
 
 /// An appointment has sessions or a weekly pattern with at least one day in it.
@@ -101,6 +102,15 @@ pub(super) fn open_day(case: Case<'_>, pointer: &str, day: NaiveDate, report: &m
     }
 }
 
+impl<'a> Case<'a> {
+    /// The case with the department in which an appointment takes place: its holidays are those.
+    fn at(self, appointment: &Appointment) -> Self {
+        let site = Site::of(appointment, self.office, self.rulebook);
+        let there = self.rulebook.departments.of_postcode(&site.postcode);
+        Self { department: there.or(self.department), ..self }
+    }
+}
+
 fn holiday<'a>(case: Case<'a>, day: NaiveDate) -> Option<&'a str> {
     case.department.and_then(|it| case.rulebook.departments.holiday(it, day))
 }
@@ -153,11 +163,26 @@ fn saturdays_are_for_trainings(
     }
 }
 
+/// A place of its own stands in France.
+fn postcode_is_known(
+    case: Case<'_>,
+    pointer: &str,
+    appointment: &Appointment,
+    report: &mut Report,
+) {
+    let Some(postcode) = &appointment.place.postcode else { return };
+    if case.rulebook.departments.of_postcode(postcode).is_none() {
+        let pointer = format!("{pointer}/place/postcode");
+        report.error("address.unknown_postcode", pointer, [("postcode", postcode.clone())]);
+    }
+}
+
 /// A place is a known centre, or has a name, a postcode and a town, or is the office itself, whose
 /// address is then known.
 fn place_is_whole(case: Case<'_>, pointer: &str, appointment: &Appointment, report: &mut Report) {
     let place = &appointment.place;
-    let own = place.name.is_some() || place.postcode.is_some() || place.town.is_some();
+    let named = place.name.is_some() || place.postcode.is_some() || place.town.is_some();
+    let own = named || !place.lines.is_empty();
     if place.centre.is_some() && own {
         report.error("place.both", format!("{pointer}/place"), []);
     } else if own && (place.name.is_none() || place.postcode.is_none() || place.town.is_none()) {
@@ -207,7 +232,7 @@ pub(super) fn appointments_fit_together(
         let sessions = appointment.occurrences().into_iter();
         all.extend(sessions.map(|it| (it, pointer.as_str(), place.clone())));
     }
-    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all.sort_by_key(|it| it.0);
     for pair in all.windows(2) {
         let [(before, first, here), (after, second, there)] = pair else { continue };
         if first == second {

@@ -20,33 +20,28 @@ pub(super) fn judge(case: Case<'_>, contract: &Contract, report: &mut Report) {
     let representative = contract.representative.as_ref();
     let signed = contract.signing.date.0;
     person::age_and_representative(case, applicant, representative, signed, "/applicant", report);
-    residence_is_covered(case, contract, report);
+    person::residence_is_covered(case, applicant, "/applicant", report);
+    super::replaced_is_earlier(
+        contract.replaces.as_ref(),
+        &contract.head.reference,
+        contract.signing.date,
+        report,
+    );
     the_person_signs(case, contract, report);
     super::delegation_covers_the_signature(&contract.authority, &contract.signing, report);
     super::signing_day_is_a_working_day(case, &contract.signing, report);
     assessment_comes_first(contract, report);
     civic_training_is_whole(case, contract, report);
     life_session_is_in_bounds(case, contract, report);
+    life_session_is_whole(contract, report);
     language_training_follows_the_assessment(case, contract, report);
     skills_review_or_reason(case, contract, report);
     extension_is_in_bounds(case, contract, report);
     trainings_lie_within_the_contract(case, contract, report);
+    visits_lie_before_the_end(case, contract, report);
     appointments_fit_together(case, &contract.appointments(), report);
     for (pointer, _, appointment) in contract.appointments() {
         place_is_near(case, &pointer, appointment, &applicant.address.postcode, report);
-    }
-}
-
-/// L.311-9-2: nobody signs who lives where the law excludes the territory.
-fn residence_is_covered(case: Case<'_>, contract: &Contract, report: &mut Report) {
-    let excluded = &case.regime.person.excluded_departments;
-    let home = case.rulebook.departments.of_postcode(&contract.applicant.address.postcode);
-    if let Some(home) = home.filter(|it| excluded.codes.contains(&it.code)) {
-        report.error(
-            "address.territory_excluded",
-            "/applicant/address/postcode",
-            [("department", home.name.clone()), ("source", excluded.source.clone())],
-        );
     }
 }
 
@@ -109,6 +104,19 @@ fn life_session_is_in_bounds(case: Case<'_>, contract: &Contract, report: &mut R
     }
 }
 
+/// The session lasts as long as the contract says.
+fn life_session_is_whole(contract: &Contract, report: &mut Report) {
+    let Some(life) = &contract.trainings.life_in_france else { return };
+    let planned = life.appointment.minutes();
+    if planned > 0 && planned < i64::from(life.hours) * 60 {
+        report.error(
+            "life_in_france.too_short",
+            "/trainings/life_in_france/appointment",
+            [("minutes", planned.to_string()), ("hours", life.hours.to_string())],
+        );
+    }
+}
+
 /// R.311-23, R.311-24: no course where the level is reached; else a course of at most 400 hours with
 /// a date and a place.
 fn language_training_follows_the_assessment(
@@ -136,8 +144,21 @@ fn language_training_follows_the_assessment(
                     ],
                 );
             }
-            if course.appointment.is_none() {
-                report.error("language_training.undated", format!("{pointer}/appointment"), []);
+            match &course.appointment {
+                None => {
+                    report.error("language_training.undated", format!("{pointer}/appointment"), []);
+                }
+                Some(it) if it.minutes() < i64::from(course.hours) * 60 => {
+                    report.warning(
+                        "language_training.fewer_hours",
+                        format!("{pointer}/appointment"),
+                        [
+                            ("planned", (it.minutes() / 60).to_string()),
+                            ("hours", course.hours.to_string()),
+                        ],
+                    );
+                }
+                Some(_) => {}
             }
         }
         (None, true) => {}
@@ -213,6 +234,19 @@ fn trainings_lie_within_the_contract(case: Case<'_>, contract: &Contract, report
             report.error("training.before_signature", pointer, values(first));
         } else if training && last.date.0 > end {
             report.error("training.after_end", pointer, values(last));
+        }
+    }
+}
+
+/// What the contract plans besides trainings takes place before it ends.
+fn visits_lie_before_the_end(case: Case<'_>, contract: &Contract, report: &mut Report) {
+    let end = case.document.term(case.rulebook).extended_end;
+    for (pointer, step, appointment) in contract.appointments() {
+        let training = case.regime.step.iter().any(|it| it.id == step && it.training);
+        let last = appointment.occurrences().into_iter().next_back();
+        if let Some(last) = last.filter(|it| !training && it.date.0 > end) {
+            let values = [("date", last.date.to_string()), ("end", end.to_string())];
+            report.error("visit.after_end", pointer, values);
         }
     }
 }

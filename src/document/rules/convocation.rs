@@ -22,6 +22,8 @@ pub(super) fn judge(case: Case<'_>, letter: &Convocation, report: &mut Report) {
     answer_can_be_given(case, letter, report);
     course_has_its_hours(letter, report);
     photos_are_counted(letter, report);
+    late_limit_follows_the_start(letter, report);
+    options_are_printed(case, letter, report);
     office_can_be_reached(case, report);
     let home = &letter.applicant.address.postcode;
     place_is_near(case, "/appointment", &letter.appointment, home, report);
@@ -103,6 +105,45 @@ fn course_has_its_hours(letter: &Convocation, report: &mut Report) {
 fn photos_are_counted(letter: &Convocation, report: &mut Report) {
     if letter.step == "reception" && letter.photos.is_none() {
         report.error("photos.missing", "/photos", []);
+    }
+}
+
+/// One may be late only after the beginning.
+fn late_limit_follows_the_start(letter: &Convocation, report: &mut Report) {
+    let first = letter.appointment.first();
+    if let (Some(limit), Some(first)) = (letter.late_limit, first)
+        && limit < first.start
+    {
+        report.error(
+            "late_limit.before_start",
+            "/late_limit",
+            [("limit", limit.to_string()), ("start", first.start.to_string())],
+        );
+    }
+}
+
+/// What the data says and the step's letter does not print would be lost silently.
+fn options_are_printed(case: Case<'_>, letter: &Convocation, report: &mut Report) {
+    let step = case.regime.step(&letter.step);
+    let items = step.bring.iter().chain(&step.bring_if);
+    let uses: Vec<_> = step.what.iter().chain(items.clone()).filter_map(|it| it.fact()).collect();
+    let options = [
+        ("late_limit", letter.late_limit.is_some(), uses.contains(&"late_limit")),
+        ("meal", letter.meal.is_some(), uses.contains(&"meal")),
+        ("interpreter", letter.interpreter, uses.contains(&"interpreter")),
+        ("course_hours", letter.course_hours.is_some(), uses.contains(&"course")),
+        ("photos", letter.photos.is_some(), items.clone().any(|it| it.key() == "photos")),
+        (
+            "family_contract",
+            letter.family_contract,
+            uses.contains(&"family_contract") || uses.contains(&"two_parents"),
+        ),
+    ];
+    for (field, given, printed) in options {
+        if given && !printed {
+            let values = [("field", field.to_owned()), ("step", letter.step.clone())];
+            report.warning("option.unused", format!("/{field}"), values);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::person;
 use crate::document::Party;
 use crate::document::calendar::age;
 use crate::document::input::{Family, Reading};
-use crate::document::person::Person;
+use crate::document::person::{Parent, Person};
 use crate::document::problem::Report;
 use crate::document::regime::{Facts, Obligation, Regime};
 
@@ -17,10 +17,12 @@ pub(super) fn judge(case: Case<'_>, family: &Family, report: &mut Report) {
     for (index, parent) in family.parents.iter().enumerate() {
         let pointer = format!("/parents/{index}");
         person::judge(case, &parent.person, &pointer, report);
+        person::residence_is_covered(case, &parent.person, &pointer, report);
+        parent_is_of_age(case, &parent.person, signed, &pointer, report);
+        exemption_fits_the_nationality(case, parent, &pointer, report);
         if parent.exemption.is_none() {
             person::nationality_is_known(&parent.person, false, &pointer, report);
             person::nationality_signs(case, &parent.person, &pointer, report);
-            parent_is_of_age(case, &parent.person, signed, &pointer, report);
             own_contract_is_named(family, index, report);
         }
     }
@@ -28,6 +30,13 @@ pub(super) fn judge(case: Case<'_>, family: &Family, report: &mut Report) {
     parents_are_two_persons(family, report);
     somebody_signs(family, report);
     children_are_minors(case, family, report);
+    reunification_comes_first(family, report);
+    super::replaced_is_earlier(
+        family.replaces.as_ref(),
+        &family.head.reference,
+        family.signing.date,
+        report,
+    );
     super::delegation_covers_the_signature(&family.authority, &family.signing, report);
     super::signing_day_is_a_working_day(case, &family.signing, report);
     training_lies_within_the_contract(case, family, report);
@@ -45,6 +54,9 @@ fn parent_is_of_age(
     pointer: &str,
     report: &mut Report,
 ) {
+    if parent.birth.date.earliest() > case.document.today {
+        return; // refused already: no age can be counted
+    }
     let (years, adult) = (parent.age_on(signed), &case.regime.person.adult_age);
     if years < adult.value.cast_signed() {
         report.error(
@@ -52,6 +64,38 @@ fn parent_is_of_age(
             format!("{pointer}/birth/date"),
             [("age", years.max(0).to_string()), ("adult", adult.value.to_string())],
         );
+    }
+}
+
+/// R.311-30-12: who is exempt for a nationality has it.
+fn exemption_fits_the_nationality(
+    case: Case<'_>,
+    parent: &Parent,
+    pointer: &str,
+    report: &mut Report,
+) {
+    let (Some(exemption), Some(nationality)) = (&parent.exemption, &parent.person.nationality)
+    else {
+        return;
+    };
+    let european = case.regime.person.excluded_nationalities.codes.contains(nationality);
+    let fits = match exemption.as_str() {
+        "french" => nationality == "FR",
+        _ => european && nationality != "FR",
+    };
+    if !fits {
+        report.error(
+            "family.exemption_nationality",
+            format!("{pointer}/exemption"),
+            [("exemption", exemption.clone()), ("nationality", nationality.clone())],
+        );
+    }
+}
+
+/// The reunification was granted before the contract is signed.
+fn reunification_comes_first(family: &Family, report: &mut Report) {
+    if family.reunified_on > family.signing.date {
+        report.error("family.reunified_later", "/reunified_on", []);
     }
 }
 
@@ -94,6 +138,11 @@ fn children_are_minors(case: Case<'_>, family: &Family, report: &mut Report) {
         let pointer = format!("/children/{index}");
         person::has_a_name(&child.given_names, &child.family_name, &pointer, report);
         person::birth_is_possible(&child.birth, case.document.today, &pointer, report);
+        if child.birth.date.earliest() > family.reunified_on.0
+            && child.birth.date.earliest() <= case.document.today
+        {
+            report.error("family.child_born_later", format!("{pointer}/birth/date"), []);
+        }
         let years = age(child.birth.date.latest(), family.reunified_on.0);
         if years >= adult.value.cast_signed() {
             report.error(

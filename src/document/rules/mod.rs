@@ -8,7 +8,8 @@ mod person;
 
 use super::Document;
 use super::Party;
-use super::input::{Authority, Input, Signing};
+use super::calendar::Date;
+use super::input::{Authority, Input, Letter, Signing};
 use super::office::{Department, Directorate};
 use super::postal;
 use super::problem::Report;
@@ -170,6 +171,21 @@ fn delegation_covers_the_signature(authority: &Authority, signing: &Signing, rep
                 ("until", delegate.until.map_or_else(String::new, |it| it.to_string())),
             ],
         );
+    }
+}
+
+/// What a contract replaces is another one, not later than it.
+fn replaced_is_earlier(
+    replaced: Option<&Letter>,
+    reference: &str,
+    signed: Date,
+    report: &mut Report,
+) {
+    let Some(replaced) = replaced else { return };
+    if replaced.reference == reference {
+        report.error("letter.replaces_itself", "/replaces/reference", []);
+    } else if replaced.date > signed {
+        report.error("letter.replaces_later", "/replaces/date", []);
     }
 }
 

@@ -80,6 +80,9 @@ pub(super) fn age_and_representative(
     pointer: &str,
     report: &mut Report,
 ) {
+    if person.birth.date.earliest() > case.document.today {
+        return; // refused already: no age can be counted
+    }
     let rules = &case.regime.person;
     let (adult, minimum) = (rules.adult_age.value, rules.minimum_age.value);
     let birth = person.birth.date;
@@ -138,6 +141,24 @@ pub(super) fn nationality_signs(
             "nationality.excluded",
             format!("{pointer}/nationality"),
             [("country", name.clone()), ("source", excluded.source.clone())],
+        );
+    }
+}
+
+/// L.311-9-2, R.311-30-16: nobody signs who lives where the law excludes the territory.
+pub(super) fn residence_is_covered(
+    case: Case<'_>,
+    person: &Person,
+    pointer: &str,
+    report: &mut Report,
+) {
+    let excluded = &case.regime.person.excluded_departments;
+    let home = case.rulebook.departments.of_postcode(&person.address.postcode);
+    if let Some(home) = home.filter(|it| excluded.codes.contains(&it.code)) {
+        report.error(
+            "address.territory_excluded",
+            format!("{pointer}/address/postcode"),
+            [("department", home.name.clone()), ("source", excluded.source.clone())],
         );
     }
 }
