@@ -61,8 +61,7 @@ fn split(name: &str) -> Option<Vec<String>> {
     }
     name.match_indices(' ')
         .map(|(at, _)| (&name[..at], &name[at + 1..]))
-        .filter(|(first, second)| fits(first) && fits(second))
-        .next_back()
+        .rfind(|(first, second)| fits(first) && fits(second))
         .map(|(first, second)| vec![first.to_owned(), second.to_owned()])
 }
 
