@@ -98,7 +98,8 @@ fn report(shop: &Shop, file: &Path, result: &Result<Document, Vec<Problem>>) -> 
             "parties": document.parties(),
             "delivery": if document.emails().is_empty() { "post" } else { "email" },
             "warnings": problems(document.warnings()),
-            "accepted": problems(document.accepted()),
+            "accepted": accepted(shop, document),
+            "digest": hex(&document.digest()),
         }),
         Err(found) => json!({
             "file": file.display().to_string(),
@@ -106,6 +107,23 @@ fn report(shop: &Shop, file: &Path, result: &Result<Document, Vec<Problem>>) -> 
             "problems": problems(found),
         }),
     }
+}
+
+/// The breaches that the data accepts, each with the reason and the name.
+fn accepted(shop: &Shop, document: &Document) -> Value {
+    let accepted = document.accepted().iter().map(|it| {
+        let mut entry = problem(shop, it);
+        if let Some((reason, by)) = document.acceptance(it) {
+            entry["reason"] = json!(reason);
+            entry["by"] = json!(by);
+        }
+        entry
+    });
+    accepted.collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A problem with its sentences in every language there is.

@@ -34,8 +34,17 @@ pub struct Catalogue {
     pub fonts: Vec<String>,
     /// Text size relative to French.
     pub scale: f64,
-    /// Space between lines, in em.
+    /// From one baseline to the next, in em, above the height of a French line.
     pub leading: f64,
+    /// How high the letters reach above the baseline, in em.
+    #[serde(default = "latin_ascent")]
+    pub ascent: f64,
+    /// How far below the baseline a line needs room, in em.
+    #[serde(default)]
+    pub descent: f64,
+    /// What stands between two sentences.
+    #[serde(default = "latin_space")]
+    pub space: String,
     /// Who has read it.
     pub review: Review,
     /// How dates and times are said.
@@ -346,6 +355,15 @@ fn plural_family<'a>(key: &'a str, catalogue: &Catalogue) -> Option<(&'a str, &'
     let known = ["zero", "one", "two", "few", "many", "other"].contains(&category);
     (known && catalogue.messages.contains_key(&format!("{family}.other")))
         .then_some((family, category))
+}
+
+/// The height of capitals of the Latin script, with a little room.
+fn latin_ascent() -> f64 {
+    0.74
+}
+
+fn latin_space() -> String {
+    " ".to_owned()
 }
 
 fn name(category: PluralCategory) -> &'static str {

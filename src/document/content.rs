@@ -68,6 +68,9 @@ pub struct Side {
     fonts: Vec<String>,
     scale: f64,
     leading: f64,
+    ascent: f64,
+    descent: f64,
+    space: String,
     /// The values of its sentences.
     pub values: Values,
 }
@@ -332,6 +335,9 @@ impl Side {
             fonts: catalogue.fonts.clone(),
             scale: catalogue.scale,
             leading: catalogue.leading,
+            ascent: catalogue.ascent,
+            descent: catalogue.descent,
+            space: catalogue.space.clone(),
             values,
         }
     }

@@ -178,9 +178,11 @@ impl Document {
         &self.accepted
     }
 
-    /// Why they were accepted, and by whom.
-    pub fn acceptances(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.input.head().accepted.iter().map(|it| (&*it.code, &*it.reason, &*it.by))
+    /// Why a breach was accepted, and by whom.
+    pub fn acceptance(&self, problem: &Problem) -> Option<(&str, &str)> {
+        let accepted = &self.input.head().accepted;
+        let found = accepted.iter().find(|it| it.code == problem.code)?;
+        Some((&found.reason, &found.by))
     }
 
     /// What the document says, side by side.

@@ -151,6 +151,27 @@ fn templates_keep_the_cache_warm() {
     }
 }
 
+/// WCAG 2.2, 1.4.3 and 1.4.11: text at 4.5:1 on white and on the ground of a box, lines at 3:1.
+#[test]
+fn the_brand_can_be_read() {
+    let brand = source("templates/brand/brand.typ");
+    let colour = |name: &str| {
+        let line = brand.lines().find(|it| it.starts_with(&format!("#let {name} = "))).unwrap();
+        let hex = line.split_once("rgb(\"#").unwrap().1;
+        let part = |at: usize| f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0;
+        let linear =
+            |c: f64| if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) };
+        0.2126 * linear(part(0)) + 0.7152 * linear(part(2)) + 0.0722 * linear(part(4))
+    };
+    let contrast = |a: f64, b: f64| (a.max(b) + 0.05) / (a.min(b) + 0.05);
+    for ground in [1.0, colour("soft")] {
+        for text in ["ink", "muted", "accent"] {
+            assert!(contrast(colour(text), ground) >= 4.5, "{text}");
+        }
+        assert!(contrast(colour("hairline"), ground) >= 3.0, "hairline");
+    }
+}
+
 #[test]
 fn nothing_is_left_unfinished() {
     for path in
