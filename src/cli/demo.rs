@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::output::{print, write};
-use super::render::{MarkOptions, render};
-use super::{Failure, Options};
+use super::render::{MarkOptions, in_language, render};
+use super::{Failure, Options, Shop};
 use crate::document::{Document, example};
+use crate::render::Renderer;
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
@@ -19,40 +20,75 @@ pub(super) struct Demo {
     marks: MarkOptions,
 }
 
+/// The examples that are also made in every language: both contracts and two letters.
+const IN_EVERY_LANGUAGE: [&str; 4] = ["cai", "caif", "convocation", "convocation-course"];
+
+/// What was made so far.
+#[derive(Default)]
+struct Made {
+    documents: usize,
+    pages: usize,
+}
+
 impl Demo {
     pub(super) fn run(&self, options: &Options) -> Result<(), Failure> {
         let shop = options.open()?;
         let renderer = shop.renderer()?;
-        make_folder(&self.out)?;
-        let mut pages = 0;
-        let mut made = 0;
+        let every_language = self.out.join("languages");
+        make_folder(&every_language)?;
+        let mut made = Made::default();
         for (path, _) in shop.assets.list("templates/examples/", ".json.j2") {
             let data = example(path, &shop.assets, &shop.rulebook, options.at())?;
             let name = path.rsplit('/').next().unwrap_or(path);
             let name = name.strip_suffix(".json.j2").unwrap_or(name);
-            let document = Document::check(data.as_bytes(), &shop.rulebook, options.at()).map_err(
-                |problems| {
-                    shop.report(path, &problems, options);
-                    Failure::Data
-                },
-            )?;
-            let pdf = render(&shop, &renderer, &document, &self.marks, path, options)?;
-            let file = self.out.join(format!("{name}.pdf"));
             write(&self.out.join(format!("{name}.json")), data.as_bytes())?;
-            write(&file, pdf.bytes())?;
-            print(&format!(
-                "{:50} {} pages, {} + {}",
-                file.display().to_string(),
-                pdf.pages(),
-                "fr",
-                document.language()
-            ))?;
-            pages += pdf.pages();
-            made += 1;
+            let file = self.out.join(format!("{name}.pdf"));
+            let (language, pages) = self.make(&shop, &renderer, &data, &file, options)?;
+            made.add(pages);
+            print(&format!("{:44} {pages} pages, {language}", file.display().to_string()))?;
+            if IN_EVERY_LANGUAGE.contains(&name) {
+                for tag in shop.rulebook.catalogues.keys().filter(|tag| **tag != language) {
+                    let file = every_language.join(format!("{tag}-{name}.pdf"));
+                    let data = in_language(&data, tag);
+                    made.add(self.make(&shop, &renderer, &data, &file, options)?.1);
+                }
+            }
         }
-        print(&format!("\n{made} documents, {pages} pages in {}.", self.out.display()))?;
+        let (documents, pages) = (made.documents, made.pages);
+        print(&format!(
+            "{:44} both contracts and two letters",
+            format!("{}/", every_language.display())
+        ))?;
+        print(&format!("\n{documents} documents, {pages} pages in {}.", self.out.display()))?;
         print("Each PDF stands beside the data it was made from: change the data and try")?;
         print(&format!("  paraphe render {}/cai.json -o mine.pdf", self.out.display()))
+    }
+
+    /// Makes one document; answers its language and its pages.
+    fn make(
+        &self,
+        shop: &Shop,
+        renderer: &Renderer,
+        data: &str,
+        file: &Path,
+        options: &Options,
+    ) -> Result<(String, usize), Failure> {
+        let name = file.display().to_string();
+        let document = Document::check(data.as_bytes(), &shop.rulebook, options.at());
+        let document = document.map_err(|problems| {
+            shop.report(&name, &problems, options);
+            Failure::Data
+        })?;
+        let pdf = render(shop, renderer, &document, &self.marks, &name, options)?;
+        write(file, pdf.bytes())?;
+        Ok((document.language().to_owned(), pdf.pages()))
+    }
+}
+
+impl Made {
+    fn add(&mut self, pages: usize) {
+        self.documents += 1;
+        self.pages += pages;
     }
 }
 

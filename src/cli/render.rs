@@ -48,8 +48,13 @@ impl Render {
         let bytes = read(&self.file)?;
         let name = self.file.display().to_string();
         let mut result = Document::check(&bytes, &shop.rulebook, options.at());
-        if let Some(tag) = &self.language {
-            result = in_language(&bytes, tag, result, &shop, options);
+        let is_json =
+            |problems: &Vec<Problem>| !problems.iter().any(|it| it.code.starts_with("json."));
+        if let Some(tag) = &self.language
+            && result.as_ref().err().is_none_or(is_json)
+        {
+            let data = in_language(&String::from_utf8_lossy(&bytes), tag);
+            result = Document::check(data.as_bytes(), &shop.rulebook, options.at());
         }
         let document = result.map_err(|problems| {
             shop.report(&name, &problems, options);
@@ -80,22 +85,11 @@ pub(super) fn render(
     })
 }
 
-/// The same data in another language, unless it is no JSON at all.
-fn in_language(
-    bytes: &[u8],
-    tag: &str,
-    result: Result<Document, Vec<Problem>>,
-    shop: &Shop,
-    options: &Options,
-) -> Result<Document, Vec<Problem>> {
-    if let Err(problems) = &result
-        && problems.iter().any(|it| it.code.starts_with("json."))
-    {
-        return result;
-    }
-    let Ok(mut value) = serde_json::from_slice::<Value>(bytes) else { return result };
+/// The same data in another language.
+pub(super) fn in_language(data: &str, tag: &str) -> String {
+    let Ok(mut value) = serde_json::from_str::<Value>(data) else { return data.to_owned() };
     if let Some(object) = value.as_object_mut() {
         object.insert("language".to_owned(), tag.into());
     }
-    Document::check(value.to_string().as_bytes(), &shop.rulebook, options.at())
+    value.to_string()
 }

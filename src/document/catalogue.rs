@@ -194,8 +194,7 @@ impl Catalogue {
         faults.sort();
         faults.dedup();
         for (key, message) in &self.messages {
-            let family = plural_family(key, self)
-                .filter(|(family, _)| french.messages.contains_key(&format!("{family}.other")));
+            let family = plural_family(key, french);
             match family {
                 Some((_, category)) if !self.plural.categories().any(|it| it == category) => faults
                     .push(format!(
@@ -349,12 +348,12 @@ impl Plural {
     }
 }
 
-/// A key such as `unit.hours.few` as family and category, if the catalogue counts with it.
-fn plural_family<'a>(key: &'a str, catalogue: &Catalogue) -> Option<(&'a str, &'a str)> {
+/// A key such as `unit.hours.few` as family and category, if French counts with it.
+fn plural_family<'a>(key: &'a str, french: &Catalogue) -> Option<(&'a str, &'a str)> {
     let (family, category) = key.rsplit_once('.')?;
     let known = ["zero", "one", "two", "few", "many", "other"].contains(&category);
-    (known && catalogue.messages.contains_key(&format!("{family}.other")))
-        .then_some((family, category))
+    let counted = french.messages.contains_key(&format!("{family}.other"));
+    (known && counted).then_some((family, category))
 }
 
 /// The height of capitals of the Latin script, with a little room.

@@ -6,8 +6,8 @@ Every engine is warm: one process, started and warmed up before the clock runs. 
 threads and children, for one document at a time; wall time would measure the neighbours. The engines take turns in
 rounds, so that a slow minute of the machine meets them all. Prints a Markdown table.
 
-The peers get the data that Paraphe's templates get (documents.json) and its catalogue, and are favoured where they
-cannot follow: they draw no QR code of their own, check no rule and choose no layout.
+The peers get the data that Paraphe's templates get and its catalogue, and are favoured where they cannot follow: they
+draw no QR code of their own (qr.json), check no rule and choose no layout.
 """
 
 import json
@@ -30,7 +30,6 @@ from urllib.parse import quote
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-DOCUMENTS = json.loads((HERE / "documents.json").read_text())
 KINDS = ["letter", "letter-ar", "contract", "contract-ar"]
 WARM_UP = 3
 
@@ -45,6 +44,13 @@ class Run(NamedTuple):
 
 
 # ---------------------------------------------------------------- the documents
+def template_data(program: str, kind: str) -> Data:
+    """What Paraphe's template of this kind reads."""
+    told = subprocess.run([program, kind, "data"], capture_output=True, text=True, check=True).stdout
+    qr = json.loads((HERE / "qr.json").read_text())
+    return json.loads(told) | {"specimen": True, "density": "normal", "qr": qr}
+
+
 @cache
 def messages() -> dict[str, list]:
     """The French catalogue as Paraphe hands it to its templates: words, and names of values."""
@@ -55,13 +61,13 @@ def messages() -> dict[str, list]:
     }
 
 
-def document(kind: str, number: int) -> Data:
-    """One document of a kind. Like real ones, no two have the same reference, person and address."""
-    data = json.loads(json.dumps(DOCUMENTS[kind] | {"qr": DOCUMENTS["qr"]}))
+def another(first: Data, number: int) -> Data:
+    """Another document like the first. Like real ones, no two have the same reference, person and address."""
+    data = json.loads(json.dumps(first))
     values = data["sides"][0]["values"]
     data["reference"] = values["reference"] = f"{data['reference'][:-6]}{number:06}"
     values["foreigner_number"] = f"69{number:08}"
-    if kind == "letter":
+    if "recipient" in data:
         data["recipient"][0] = f"MADAME AMINA SPECIMEN {number}"
     else:
         values["person"] = data["signatures"][0]["values"][0]["name"] = f"Madame Amina SPECIMEN {number}"
@@ -70,7 +76,7 @@ def document(kind: str, number: int) -> Data:
 
 
 # ---------------------------------------------------------------- the peers
-def typst(kind: str, folder: Path) -> Engine:
+def typst(first: Data, folder: Path) -> Engine:
     """Typst's binding for Python on Paraphe's own templates and fonts: what is left is the way in and out."""
     import typst as binding
 
@@ -79,17 +85,19 @@ def typst(kind: str, folder: Path) -> Engine:
     (folder / "locales").mkdir()
     (folder / "locales/fr.json").write_text(json.dumps({"messages": messages()}))
     fonts = binding.Fonts(False, False, [ROOT / "fonts"])
-    template = folder / "document" / f"{DOCUMENTS[kind]['template']}.typ"
+    (folder / "attachment.json").write_text(json.dumps(first["sides"][0]["values"]))
+    template = folder / "document" / f"{first['template']}.typ"
+    standard = "a-2a" if "recipient" in first else "a-3a"
     compiler = binding.Compiler(template, root=folder, font_paths=fonts)
 
     def render(data: Data) -> bytes:
         (folder / "data.json").write_text(json.dumps(data))
-        return compiler.compile(pdf_standards=["ua-1", "a-2a"])
+        return compiler.compile(pdf_standards=["ua-1", standard])
 
     return render
 
 
-def weasyprint(kind: str, folder: Path) -> Engine:
+def weasyprint(first: Data, folder: Path) -> Engine:
     """HTML and CSS with the same content and look. Templates and style sheet are read once."""
     (folder / "fonts.conf").write_text(
         f'<?xml version="1.0"?><fontconfig><dir>{ROOT}/fonts</dir><cachedir>{folder}</cachedir></fontconfig>'
@@ -116,7 +124,7 @@ def weasyprint(kind: str, folder: Path) -> Engine:
         ).format(say({}, "label.verify"), **qr)
 
     template = Environment(autoescape=True, loader=FileSystemLoader(HERE)).get_template(
-        f"{DOCUMENTS[kind]['template']}.html"
+        f"{first['template']}.html"
     )
     drawings = {
         file.stem: quote(file.read_text().replace("currentColor", "#0b5563"))
@@ -150,20 +158,19 @@ def cpu_ms() -> float:
     return 1000 * sum(each.ru_utime + each.ru_stime for each in used)
 
 
-@cache
-def warm(peer: str, kind: str) -> Engine:
-    render = PEERS[peer](kind, Path(tempfile.mkdtemp()))
-    for number in range(WARM_UP):
-        render(document(kind, number))
-    return render
+ENGINES: dict[str, Engine] = {}
 
 
-def measure_peer(peer: str, kind: str, first: int, count: int, keep: Path) -> Run:
+def measure_peer(peer: str, first: Data, start: int, count: int, keep: Path) -> Run:
     """Runs in the peer's own process, which lives as long as the benchmark."""
-    render = warm(peer, kind)
+    if peer not in ENGINES:
+        ENGINES[peer] = PEERS[peer](first, Path(tempfile.mkdtemp()))
+        for number in range(WARM_UP):
+            ENGINES[peer](another(first, number))
+    render = ENGINES[peer]
     times = []
-    for number in range(first, first + count):
-        data = document(kind, number)
+    for number in range(start, start + count):
+        data = another(first, number)
         before = cpu_ms()
         pdf = render(data)
         times.append(cpu_ms() - before)
@@ -188,11 +195,12 @@ def standards(judges: str, file: Path) -> str:
 
 def main(program: str, judges: str, count: int = 40, rounds: int = 5) -> None:
     runs: dict[tuple[str, str], list[Run]] = {}
+    firsts = {kind: template_data(program, kind) for kind in KINDS if not kind.endswith("-ar")}
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TMPDIR"] = folder  # what the peers lay down goes with it
         processes = multiprocessing.get_context("spawn")
         pools = {
-            (kind, peer): ProcessPoolExecutor(1, processes) for kind in KINDS if kind in DOCUMENTS for peer in PEERS
+            (kind, peer): ProcessPoolExecutor(1, processes) for kind in firsts for peer in PEERS
         }
         kept = {each: Path(folder, f"{' '.join(each)}.pdf") for each in pools}
         for number in range(rounds):
@@ -200,8 +208,8 @@ def main(program: str, judges: str, count: int = 40, rounds: int = 5) -> None:
             for kind in KINDS:
                 runs.setdefault((kind, PARAPHE), []).append(measure_paraphe(program, kind, count))
             for (kind, peer), pool in pools.items():
-                first = WARM_UP + number * count
-                job = pool.submit(measure_peer, peer, kind, first, count, kept[kind, peer])
+                start = WARM_UP + number * count
+                job = pool.submit(measure_peer, peer, firsts[kind], start, count, kept[kind, peer])
                 runs.setdefault((kind, peer), []).append(job.result())
         for pool in pools.values():
             pool.shutdown()

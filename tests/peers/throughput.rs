@@ -2,7 +2,8 @@
 //!
 //! KIND is letter, letter-ar, contract or contract-ar. Every document is another person's. Prints one
 //! JSON line: CPU milliseconds of each document after the first ten, bytes of a file, and the
-//! resident memory at the half and at the end. Linux only: it reads /proc.
+//! resident memory at the half and at the end. `throughput KIND data` prints what the page template of
+//! the first of them reads, for engines that set the same. Linux only: it reads /proc.
 
 use std::fs;
 
@@ -17,7 +18,7 @@ const WARM_UP: usize = 10;
 fn main() {
     let mut args = std::env::args().skip(1).filter(|it| it != "--bench");
     let kind = args.next().unwrap_or_else(|| "letter".to_owned());
-    let count: usize = args.next().map_or(200, |it| it.parse().expect("COUNT is a number"));
+    let count = args.next().unwrap_or_else(|| "200".to_owned());
     let assets = match args.next() {
         Some(folder) => Assets::overlaid(folder.as_ref()).expect("a folder of assets"),
         None => Assets::embedded(),
@@ -37,6 +38,12 @@ fn main() {
     let mut data: Value = serde_json::from_str(&text).expect("the example is JSON");
     data["language"] = json!(language);
 
+    if count == "data" {
+        let document = Document::check(&another_person(&data, 0), &rulebook, at).expect("sound");
+        println!("{}", json!(document.content(&rulebook)));
+        return;
+    }
+    let count: usize = count.parse().expect("COUNT is a number");
     let (mut times, mut bytes, mut pages, mut half) = (Vec::new(), 0, 0, 0);
     for number in 0..count + WARM_UP {
         let data = another_person(&data, number);
