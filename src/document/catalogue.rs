@@ -4,12 +4,14 @@
 //! and checks it against the French one, so that a document cannot be issued with a sentence that is
 //! missing, stale or malformed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use icu_plurals::{PluralCategory, PluralRules};
 use serde::{Deserialize, Serialize};
+use unicode_script::{Script, UnicodeScript};
 
-use super::content::{Phrase, Piece, Value, Values};
+use super::content::{Phrase, Value, Values};
+use super::message::Message;
 
 /// The language all others translate.
 pub const FRENCH: &str = "fr";
@@ -121,24 +123,6 @@ pub struct Forbidden {
     words: Vec<String>,
 }
 
-/// A sentence or a label: text and the names of values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "Vec<Part>")]
-pub struct Message(Vec<Part>);
-
-/// A part of a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Part {
-    /// Words of the language.
-    Text(String),
-    /// The place of a value.
-    Value {
-        /// Its name.
-        name: String,
-    },
-}
-
 impl Catalogue {
     /// Reads a catalogue; the error says line and column.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
@@ -206,8 +190,19 @@ impl Catalogue {
                 _ => {}
             }
             faults.extend(self.text_faults(key, message));
+            if self.tag != FRENCH && is_left_over(message, french.messages.get(key)) {
+                faults.push(format!("`{key}` is still French: translate it"));
+            }
         }
         faults
+    }
+
+    /// The scripts the language is written in, as its names of months tell, and those of any text:
+    /// Latin for names and abbreviations, and what has no script of its own.
+    fn scripts(&self) -> HashSet<Script> {
+        let months = self.dates.months.iter().flat_map(|month| month.chars());
+        let own = months.map(|c| c.script());
+        own.chain([Script::Latin, Script::Common, Script::Inherited]).collect()
     }
 
     /// Faults of one sentence that need no other catalogue to be seen.
@@ -225,98 +220,17 @@ impl Catalogue {
             faults
                 .push(format!("`{key}` holds the control character U+{:04X}: remove it", c as u32));
         }
+        let scripts = self.scripts();
+        if let Some(c) = text.chars().find(|c| !scripts.contains(&c.script())) {
+            let script = c.script().full_name();
+            faults.push(format!("`{key}` holds « {c} » of another script ({script}): replace it"));
+        }
         for word in &self.forbidden.words {
             if text.to_lowercase().contains(&word.to_lowercase()) {
                 faults.push(format!("`{key}` uses the forbidden word « {word} »: choose another"));
             }
         }
         faults
-    }
-}
-
-impl Message {
-    /// The names of its values, sorted, each once.
-    pub fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.values().collect();
-        names.sort_unstable();
-        names.dedup();
-        names
-    }
-
-    fn values(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|part| match part {
-            Part::Value { name } => Some(name.as_str()),
-            Part::Text(_) => None,
-        })
-    }
-
-    /// Its words, without the values.
-    pub fn text(&self) -> String {
-        self.0
-            .iter()
-            .filter_map(|part| match part {
-                Part::Text(text) => Some(text.as_str()),
-                Part::Value { .. } => None,
-            })
-            .collect()
-    }
-
-    /// The message as its author wrote it.
-    pub fn source(&self) -> String {
-        self.0
-            .iter()
-            .map(|part| match part {
-                Part::Text(text) => text.clone(),
-                Part::Value { name } => format!("{{{name}}}"),
-            })
-            .collect()
-    }
-
-    /// Puts values in their places. A name without value stays visible in braces: loading and the
-    /// tests see to it that there is none.
-    pub fn fill(&self, values: &Values) -> Phrase {
-        let mut pieces = Vec::new();
-        for part in &self.0 {
-            match part {
-                Part::Text(text) => pieces.push(Piece::Text(text.clone())),
-                Part::Value { name } => match values.get(name.as_str()) {
-                    Some(value) => pieces.extend(value.pieces()),
-                    None => pieces.push(Piece::Text(format!("{{{name}}}"))),
-                },
-            }
-        }
-        Phrase(pieces)
-    }
-}
-
-impl TryFrom<String> for Message {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let mut parts = Vec::new();
-        let mut rest = text.as_str();
-        while let Some(open) = rest.find('{') {
-            let close = rest[open..].find('}').ok_or(format!("`{text}`: a brace is not closed"))?;
-            let name = &rest[open + 1..open + close];
-            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
-                return Err(format!("`{text}`: `{{{name}}}` is not the name of a value"));
-            }
-            if open > 0 {
-                parts.push(Part::Text(rest[..open].to_owned()));
-            }
-            parts.push(Part::Value { name: name.to_owned() });
-            rest = &rest[open + close + 1..];
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
-        }
-        Ok(Self(parts))
-    }
-}
-
-impl From<Message> for Vec<Part> {
-    fn from(message: Message) -> Self {
-        message.0
     }
 }
 
@@ -354,6 +268,12 @@ fn plural_family<'a>(key: &'a str, french: &Catalogue) -> Option<(&'a str, &'a s
     let known = ["zero", "one", "two", "few", "many", "other"].contains(&category);
     let counted = french.messages.contains_key(&format!("{family}.other"));
     (known && counted).then_some((family, category))
+}
+
+/// Whether a sentence was left as it is in French; a word or two may be the same in both.
+fn is_left_over(message: &Message, french: Option<&Message>) -> bool {
+    const LONGEST_LOAN: usize = 24;
+    Some(message) == french && message.text().chars().count() > LONGEST_LOAN
 }
 
 /// The height of capitals of the Latin script, with a little room.

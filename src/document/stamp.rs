@@ -3,7 +3,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::catalogue::{Catalogue, Message};
+use super::catalogue::Catalogue;
+use super::message::Message;
 
 /// The first twelve hex digits of the SHA-256 of a French sentence.
 pub(crate) fn hash(message: &Message) -> String {

@@ -14,6 +14,11 @@ fn a_catalogue_with_a_fault_is_refused_with_file_key_and_cure() {
         let start = english.find(&format!("\"{key}\" = ")).unwrap();
         english[start..].lines().next().unwrap().to_owned()
     };
+    let french = source("templates/locales/fr.toml");
+    let french_line = |key: &str| {
+        let start = french.find(&format!("\"{key}\" = ")).unwrap();
+        french[start..].lines().next().unwrap().to_owned()
+    };
     let title = line("cai.title");
     for (broken, expected) in [
         (english.replace(&format!("{title}\n"), ""), "`cai.title` is missing"),
@@ -29,6 +34,11 @@ fn a_catalogue_with_a_fault_is_refused_with_file_key_and_cure() {
         (
             english.replace(&title, "\"cai.title\" = \"Con\u{202e}tract\""),
             "control character U+202E",
+        ),
+        (english.replace(&title, "\"cai.title\" = \"Соntract\""), "of another script (Cyrillic)"),
+        (
+            english.replace(&line("free.fraud"), &french_line("free.fraud")),
+            "`free.fraud` is still French",
         ),
         (english.replace(&title, "\"cai.title\" = \"\""), "`cai.title` is empty"),
         (english.replace(&title, "\"cai.title\" = \"A {b\""), "a brace is not closed"),
