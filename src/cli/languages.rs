@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::output::{print, print_json, read, write};
 use super::{Failure, Options, Shop};
-use crate::document::{Catalogue, FRENCH, Status, stamp};
+use crate::document::{Catalogue, Status, stamp};
 
 /// Arguments of `languages`.
 #[derive(Debug, Args)]
@@ -32,10 +32,9 @@ impl Languages {
 }
 
 fn list(shop: &Shop, options: &Options) -> Result<(), Failure> {
-    let french = shop.rulebook.french();
     let catalogues = shop.rulebook.catalogues.values();
     if options.json {
-        let rows: Vec<_> = catalogues.map(|it| row(it, french)).collect();
+        let rows: Vec<_> = catalogues.map(row).collect();
         return print_json(&rows.into());
     }
     print("tag      language              status    confidence  sentences  stale")?;
@@ -50,13 +49,13 @@ fn list(shop: &Shop, options: &Options) -> Result<(), Failure> {
             it.french_name,
             it.review.confidence,
             it.messages.len(),
-            stale(it, french),
+            it.stale().len(),
         ))?;
     }
     Ok(())
 }
 
-fn row(catalogue: &Catalogue, french: &Catalogue) -> Value {
+fn row(catalogue: &Catalogue) -> Value {
     json!({
         "tag": catalogue.tag,
         "name": catalogue.name,
@@ -66,10 +65,6 @@ fn row(catalogue: &Catalogue, french: &Catalogue) -> Value {
         "reviewed_by": catalogue.review.by,
         "reviewed_on": catalogue.review.on,
         "sentences": catalogue.messages.len(),
-        "stale": stale(catalogue, french),
+        "stale": catalogue.stale(),
     })
-}
-
-fn stale(catalogue: &Catalogue, french: &Catalogue) -> usize {
-    if catalogue.tag == FRENCH { 0 } else { catalogue.stale(french).count() }
 }

@@ -60,6 +60,8 @@ pub struct Catalogue {
     #[serde(default)]
     pub stamps: BTreeMap<String, String>,
     #[serde(skip)]
+    pub(super) stale: Vec<String>,
+    #[serde(skip)]
     plural: Plural,
 }
 
@@ -137,6 +139,11 @@ impl Catalogue {
         &self.messages[key]
     }
 
+    /// The keys whose French has changed since they were translated.
+    pub fn stale(&self) -> &[String] {
+        &self.stale
+    }
+
     /// Whether there is a message of this key.
     pub fn has(&self, key: &str) -> bool {
         self.messages.contains_key(key)
@@ -151,6 +158,12 @@ impl Catalogue {
     pub fn count(&self, key: &str, n: u32) -> Phrase {
         let key = format!("{key}.{}", self.plural.category(n));
         self.say(&key, &Values::from([("n", Value::raw(n.to_string()))]))
+    }
+
+    /// The words that stand outside its sentences: its name, the months, the days of the week.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
+        let dates = self.dates.months.iter().chain(&self.dates.weekdays).chain(&self.dates.list);
+        dates.chain([&self.name, &self.space]).map(String::as_str)
     }
 
     /// What is wrong with this catalogue beside the French one: one line each, with key and cure.

@@ -14,6 +14,7 @@ use super::explain::Explanations;
 use super::office::{Departments, Offices};
 use super::regime::Regime;
 use super::schema::Schemas;
+use super::stamp;
 use crate::assets::Assets;
 
 /// Names of countries by ISO 3166-1 alpha-2 code, in one language.
@@ -141,6 +142,14 @@ fn catalogues(assets: &Assets, faults: &mut Vec<String>) -> BTreeMap<String, Cat
     for (tag, catalogue) in &catalogues {
         let path = format!("templates/locales/{tag}.toml");
         faults.extend(catalogue.faults(french).into_iter().map(|it| format!("{path}: {it}")));
+    }
+    let stale: Vec<_> = catalogues
+        .iter()
+        .filter(|(tag, _)| *tag != FRENCH)
+        .map(|(tag, catalogue)| (tag.clone(), stamp::stale(catalogue, french)))
+        .collect();
+    for (tag, keys) in stale {
+        catalogues.entry(tag).and_modify(|it| it.stale = keys);
     }
     catalogues
 }

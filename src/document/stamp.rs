@@ -26,13 +26,9 @@ pub fn stamp(text: &str, french: &Catalogue) -> String {
     stamped
 }
 
-impl Catalogue {
-    /// The keys whose French has changed since they were translated.
-    pub fn stale<'a>(&'a self, french: &'a Self) -> impl Iterator<Item = &'a str> {
-        french
-            .messages
-            .iter()
-            .filter(|(key, message)| self.stamps.get(*key) != Some(&hash(message)))
-            .map(|(key, _)| key.as_str())
-    }
+/// The keys of a translation whose French has changed since they were translated.
+pub(crate) fn stale(translation: &Catalogue, french: &Catalogue) -> Vec<String> {
+    let pinned = |key: &String| translation.stamps.get(key);
+    let changed = french.messages.iter().filter(|(key, it)| pinned(key) != Some(&hash(it)));
+    changed.map(|(key, _)| key.clone()).collect()
 }

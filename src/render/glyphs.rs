@@ -9,10 +9,13 @@ use typst::text::{Coverage, FontBook};
 
 use crate::document::{Catalogue, Content, Document, Problem, Rulebook, RulebookError, Severity};
 
+/// What each file of a family can print: its weights.
+type Family = Vec<Coverage>;
+
 /// What the fonts can print.
 pub(super) struct Glyphs {
     /// Data is set in the fonts of French.
-    data: Vec<Coverage>,
+    data: Vec<Family>,
 }
 
 impl Glyphs {
@@ -21,22 +24,23 @@ impl Glyphs {
         let mut faults = Vec::new();
         for (tag, catalogue) in &rulebook.catalogues {
             let path = format!("templates/locales/{tag}.toml");
-            for family in catalogue.fonts.iter().filter(|it| coverage(book, it).is_none()) {
+            for family in catalogue.fonts.iter().filter(|it| family(book, it).is_none()) {
                 faults.push(format!("{path}: fonts: there is no font \"{family}\" in fonts/"));
             }
-            let coverage = coverages(book, catalogue);
+            let families = families(book, catalogue);
             let sentences = catalogue.messages.iter().map(|(key, it)| (key.as_str(), it.text()));
             let countries =
                 rulebook.countries[tag].iter().map(|(key, it)| (key.as_str(), it.clone()));
-            for (key, text) in sentences.chain(countries) {
-                for c in missing(&coverage, &text) {
+            let words = catalogue.words().map(|text| ("name, dates", text.to_owned()));
+            for (key, text) in sentences.chain(countries).chain(words) {
+                for c in missing(&families, &text) {
                     let code = u32::from(c);
                     faults.push(format!("{path}: `{key}`: no font has « {c} » (U+{code:04X})"));
                 }
             }
         }
         if faults.is_empty() {
-            Ok(Self { data: coverages(book, rulebook.french()) })
+            Ok(Self { data: families(book, rulebook.french()) })
         } else {
             Err(RulebookError(faults))
         }
@@ -70,18 +74,21 @@ fn list(characters: &BTreeSet<char>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-fn coverages(book: &FontBook, catalogue: &Catalogue) -> Vec<Coverage> {
-    catalogue.fonts.iter().filter_map(|family| coverage(book, family)).collect()
+fn families(book: &FontBook, catalogue: &Catalogue) -> Vec<Family> {
+    catalogue.fonts.iter().filter_map(|name| family(book, name)).collect()
 }
 
-fn coverage(book: &FontBook, family: &str) -> Option<Coverage> {
-    let index = book.select_family(&family.to_lowercase()).next()?;
-    book.info(index).map(|info| info.coverage.clone())
+/// The files of a family; nothing where there is none.
+fn family(book: &FontBook, name: &str) -> Option<Family> {
+    let files = book.select_family(&name.to_lowercase());
+    let files: Family = files.filter_map(|it| Some(book.info(it)?.coverage.clone())).collect();
+    (!files.is_empty()).then_some(files)
 }
 
-/// The characters of a text that no font has; spaces need no glyph.
-fn missing<'a>(fonts: &'a [Coverage], text: &'a str) -> impl Iterator<Item = char> + 'a {
-    text.chars()
-        .filter(|c| !c.is_whitespace())
-        .filter(|c| !fonts.iter().any(|font| font.contains(u32::from(*c))))
+/// The characters of a text that no family has in all its weights; spaces need no glyph.
+fn missing<'a>(families: &'a [Family], text: &'a str) -> impl Iterator<Item = char> + 'a {
+    text.chars().filter(|c| !c.is_whitespace()).filter(|c| {
+        let has = |family: &Family| family.iter().all(|file| file.contains(u32::from(*c)));
+        !families.iter().any(has)
+    })
 }

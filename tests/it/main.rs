@@ -7,5 +7,6 @@ mod cli;
 mod document;
 mod harness;
 mod languages;
+mod parity;
 mod render;
 mod tidy;

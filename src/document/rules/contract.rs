@@ -3,11 +3,10 @@
 use super::Case;
 use super::appointment::{appointments_fit_together, place_is_near};
 use super::person;
+use crate::document::Party;
 use crate::document::input::{Contract, Reading};
 use crate::document::problem::Report;
 use crate::document::regime::{Facts, Obligation, Regime};
-use crate::document::rulebook::Rulebook;
-use crate::document::{Document, Party};
 
 pub(super) fn judge(case: Case<'_>, contract: &Contract, report: &mut Report) {
     let applicant = &contract.applicant;
@@ -130,7 +129,11 @@ fn language_training_follows_the_assessment(
     match (&contract.trainings.language_training, exempt) {
         (Some(_), true) => report.error("language_training.exempt", pointer, []),
         (None, false) => {
-            report.error("language_training.missing", pointer, [("source", "R.311-24".to_owned())]);
+            report.error(
+                "language_training.missing",
+                pointer,
+                [("source", maximum.source.clone())],
+            );
         }
         (Some(course), false) => {
             if !(1..=maximum.value).contains(&course.hours) {
@@ -281,13 +284,12 @@ pub(super) fn parties(contract: &Contract, regime: &Regime) -> Vec<Party> {
     parties
 }
 
-pub(super) fn facts(contract: &Contract, document: &Document, rulebook: &Rulebook) -> Facts {
+pub(super) fn facts(contract: &Contract) -> Facts {
     let trainings = &contract.trainings;
     let exempt = contract.assessment.level_reached || contract.assessment.tested_abroad;
     let mut days: Vec<_> =
         trainings.civic_training.occurrences().iter().map(|it| it.date).collect();
     days.dedup();
-    let _ = (document, rulebook);
     [
         ("language_exempt", exempt),
         ("language_prescribed", !exempt),

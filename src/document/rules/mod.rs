@@ -45,6 +45,7 @@ pub(super) fn judge(document: &Document, rulebook: &Rulebook, report: &mut Repor
     if report.0.len() > refused {
         return;
     }
+    translation_is_current(case, report);
     territory_is_covered(case, report);
     acceptances_name_rules_of_practice(case, report);
     for (pointer, step, appointment) in document.input.appointments() {
@@ -60,7 +61,7 @@ pub(super) fn judge(document: &Document, rulebook: &Rulebook, report: &mut Repor
 /// What is true of a document, for the clauses that depend on it.
 pub(super) fn facts(document: &Document, rulebook: &Rulebook) -> Facts {
     let mut facts = match &document.input {
-        Input::Contract(it) => contract::facts(it, document, rulebook),
+        Input::Contract(it) => contract::facts(it),
         Input::Family(it) => family::facts(it),
         Input::Convocation(it) => convocation::facts(it),
     };
@@ -140,6 +141,23 @@ fn acceptances_name_rules_of_practice(case: Case<'_>, report: &mut Report) {
                 [("code", it.code.clone()), ("choices", PRACTICE.join(", "))],
             );
         }
+    }
+}
+
+/// A page whose two sides say different things is worse than none: a translation of a French sentence
+/// that has changed since is refused.
+fn translation_is_current(case: Case<'_>, report: &mut Report) {
+    let language = case.rulebook.catalogue(case.document.language());
+    if let Some(first) = language.stale().first() {
+        report.error(
+            "language.stale",
+            "/language",
+            [
+                ("language", language.tag.clone()),
+                ("count", language.stale().len().to_string()),
+                ("first", first.clone()),
+            ],
+        );
     }
 }
 
