@@ -17,7 +17,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// Writes a file beside its place and renames it, so that nobody sees half of it; `-` is standard
-/// output.
+/// output. Documents are about persons: as a temporary file is, they are their owner's to read alone.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     if path == Path::new("-") {
         return std::io::stdout().write_all(bytes).map_err(|source| failure(path, source));
@@ -27,12 +27,6 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         let mut file = tempfile::Builder::new().prefix(".paraphe-").tempfile_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // Documents are about persons: their owner reads them, and nobody else.
-            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o600))?;
-        }
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     };

@@ -10,8 +10,8 @@ use icu_plurals::{PluralCategory, PluralRules};
 use serde::{Deserialize, Serialize};
 use unicode_script::{Script, UnicodeScript};
 
-use super::content::{Phrase, Value, Values};
 use super::message::Message;
+use super::phrase::{Phrase, Value, Values};
 
 /// The language all others translate.
 pub const FRENCH: &str = "fr";

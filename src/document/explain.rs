@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::content::{Value, Values};
 use super::message::Message;
+use super::phrase::{Value, Values};
 use super::problem::Problem;
 use super::rulebook::{parse, stem};
 use crate::assets::Assets;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::content::{Phrase, Piece, Values};
+use super::phrase::{Phrase, Piece, Values};
 
 /// A sentence or a label: text and the names of values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,8 +8,8 @@ use chrono::{Datelike, NaiveDate, Timelike};
 use super::appointment::{Appointment, Session};
 use super::calendar::{Date, PartialDate, Time};
 use super::catalogue::Catalogue;
-use super::content::{Phrase, Piece, Value, Values};
 use super::message::Message;
+use super::phrase::{Phrase, Piece, Value, Values};
 
 impl Catalogue {
     /// « lundi 23 mars 2026 »

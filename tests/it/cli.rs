@@ -1,6 +1,7 @@
 //! The command line as its users have it: answers, exit codes, files whole or not at all.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
 use serde_json::{Value, json};
@@ -78,6 +79,7 @@ fn render_writes_the_file_or_nothing() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
     assert_eq!(code(&render(&sound, out.to_str().unwrap())), 0);
     assert!(fs::read(&out).unwrap().starts_with(b"%PDF"));
+    assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     let nowhere = render(&sound, "/nonexistent/folder/out.pdf");
     assert_eq!(code(&nowhere), 74);

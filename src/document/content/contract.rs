@@ -1,11 +1,12 @@
 //! The individual contract: which clauses stand, the calendar, who signs.
 
 use super::values::{self, full_name, gender, person};
-use super::{Agreement, Article, Body, Row, SignatureBox, Value, Values};
+use super::{Agreement, Article, Body, Row, SignatureBox};
 use crate::document::Document;
 use crate::document::appointment::Appointment;
 use crate::document::catalogue::Catalogue;
 use crate::document::input::{Authority, Contract};
+use crate::document::phrase::{Value, Values};
 use crate::document::regime::{Layout, standing};
 use crate::document::rulebook::Rulebook;
 

@@ -2,11 +2,12 @@
 
 use super::contract::{agreement, authority, calendar_row, party};
 use super::values::{full_name, person};
-use super::{Body, Phrase, Row, Value, Values};
+use super::{Body, Row};
 use crate::document::Document;
 use crate::document::catalogue::Catalogue;
 use crate::document::input::Family;
 use crate::document::person::Child;
+use crate::document::phrase::{Phrase, Value, Values};
 use crate::document::rulebook::Rulebook;
 
 pub(super) fn compose(

@@ -3,13 +3,13 @@
 //! One function for every kind, called once a side: a name that the French side has, the other side
 //! has too.
 
-use super::{Phrase, Piece, Value, Values};
 use crate::document::appointment::Appointment;
 use crate::document::catalogue::Catalogue;
 use crate::document::input::{
     Authority, Contract, Convocation, Family, Head, Input, Letter, Signing,
 };
 use crate::document::person::{Civility, Person};
+use crate::document::phrase::{Phrase, Piece, Value, Values};
 use crate::document::place::Site;
 use crate::document::rulebook::Rulebook;
 use crate::document::{Document, STATELESS};
