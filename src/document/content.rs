@@ -122,6 +122,9 @@ pub struct Letter {
     bring: Vec<Item>,
     bring_if: Vec<Item>,
     sections: Vec<LetterSection>,
+    /// For each side, how many of the sections stand beside the lists of what to bring; the rest goes
+    /// below these.
+    beside: Vec<usize>,
     closing: String,
     /// The sentence about personal data.
     privacy: &'static str,
@@ -162,7 +165,7 @@ impl Content {
         let (title, body) = match &document.input {
             Input::Contract(it) => contract::compose(document, it, rulebook, &catalogues),
             Input::Family(it) => family::compose(document, it, rulebook, &catalogues),
-            Input::Convocation(it) => convocation::compose(document, it, rulebook),
+            Input::Convocation(it) => convocation::compose(document, it, rulebook, &catalogues),
         };
         let sides: Vec<_> = catalogues
             .iter()

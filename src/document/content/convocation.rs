@@ -6,6 +6,7 @@ use super::values::gender;
 use super::{Body, Fact, Item, Letter, LetterSection};
 use crate::document::Document;
 use crate::document::appointment::Appointment;
+use crate::document::catalogue::Catalogue;
 use crate::document::input::Convocation;
 use crate::document::place::Site;
 use crate::document::regime::{Clause, Notice, Regime, standing};
@@ -15,6 +16,7 @@ pub(super) fn compose(
     document: &Document,
     letter: &Convocation,
     rulebook: &Rulebook,
+    sides: &[&Catalogue],
 ) -> (String, Body) {
     let regime = document.regime(rulebook);
     let (step, notice) = (regime.step(&letter.step), regime.notice(&letter.notice));
@@ -24,6 +26,8 @@ pub(super) fn compose(
         true => items(&standing(clauses, facts), regime),
         false => Vec::new(),
     };
+    let (bring, bring_if) = (coming(&step.bring), coming(&step.bring_if));
+    let sections = sections(document, regime, notice, &standing(&step.what, facts));
     let body = Letter {
         recipient: document.recipient(),
         intro: standing(&notice.intro, facts),
@@ -32,9 +36,10 @@ pub(super) fn compose(
         } else {
             Vec::new()
         },
-        bring: coming(&step.bring),
-        bring_if: coming(&step.bring_if),
-        sections: sections(document, regime, notice, &standing(&step.what, facts)),
+        beside: sides.iter().map(|words| beside(words, &[&bring, &bring_if], &sections)).collect(),
+        bring,
+        bring_if,
+        sections,
         closing: format!("conv.closing.{}", gender(letter.applicant.civility)),
         privacy: "conv.data",
     };
@@ -61,6 +66,39 @@ fn sections(
             },
         })
         .collect()
+}
+
+/// How many sections to set beside the lists so that the longer of the two columns is shortest.
+///
+/// Heights are counted in lines of text: a list is narrow and its items as high as their pictogram,
+/// the column beside it is wide. An estimate will do: nothing is cut, whatever it says.
+fn beside(words: &Catalogue, lists: &[&[Item]], sections: &[LetterSection]) -> usize {
+    const HEADING: f64 = 1.8;
+    const ITEM: (f64, f64) = (0.5, 1.7); // above it; at least
+    const CHARACTERS: (usize, usize, usize) = (30, 36, 60); // of a line: list, narrow, wide column
+    let item = |it: &Item| ITEM.0 + lines(words, [&it.clause], CHARACTERS.0).max(ITEM.1);
+    let list = |items: &&[Item]| HEADING + items.iter().map(item).sum::<f64>();
+    let above: f64 = lists.iter().filter(|items| !items.is_empty()).map(list).sum();
+    let height = |sections: &[LetterSection], width: usize| -> f64 {
+        sections.iter().map(|it| HEADING + lines(words, &it.clauses, width)).sum()
+    };
+    let longer = |split: usize| {
+        let (beside, below) = sections.split_at(split);
+        (above + height(below, CHARACTERS.1)).max(height(beside, CHARACTERS.2))
+    };
+    let splits = 0..=sections.len();
+    splits.min_by(|a, b| longer(*a).total_cmp(&longer(*b))).unwrap_or_default()
+}
+
+/// About how many lines sentences take in a column of so many characters, one at least for each.
+fn lines<'a>(words: &Catalogue, keys: impl IntoIterator<Item = &'a String>, width: usize) -> f64 {
+    const VALUE: usize = 12; // characters of a value, more or less
+    let count = |key: &String| {
+        let message = words.message(key);
+        let length = message.text().chars().count() + VALUE * message.names().len();
+        length.div_ceil(width) as f64
+    };
+    keys.into_iter().map(count).sum()
 }
 
 /// The key box: date, time and duration of one session, or the lines of a series; then the place.
