@@ -4,9 +4,16 @@
 #![allow(clippy::disallowed_methods, reason = "tests read the environment of their run")]
 
 mod cli;
+mod deliver;
 mod document;
 mod harness;
+mod http;
 mod languages;
+mod merge;
 mod parity;
+mod pipeline;
 mod render;
+mod seal;
+mod store;
 mod tidy;
+mod verify;

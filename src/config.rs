@@ -1,0 +1,1 @@
+//! Settings: the only reader of configuration files and environment.

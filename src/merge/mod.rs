@@ -1,0 +1,1 @@
+//! Mail merge: rows, preflight, many journeys, one report, one print run.

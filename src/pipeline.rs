@@ -1,0 +1,1 @@
+//! The whole journey of a document: issue and sign.

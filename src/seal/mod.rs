@@ -1,0 +1,1 @@
+//! Step 3: a rendered PDF becomes a sealed, signable file.

@@ -1,0 +1,1 @@
+//! Step 4: the only door to durable state.
