@@ -16,6 +16,7 @@
 //! http, cli.
 
 pub mod assets;
+pub mod class;
 pub mod cli;
 pub mod config;
 pub mod deliver;

@@ -8,8 +8,9 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use crate::harness::source;
 
 /// The journey. A module uses only itself and what stands before it.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "telemetry",
+    "class",
     "assets",
     "document",
     "render",
