@@ -26,5 +26,6 @@ pub mod merge;
 pub mod pipeline;
 pub mod render;
 pub mod seal;
+pub mod secret;
 pub mod store;
 pub mod telemetry;

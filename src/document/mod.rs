@@ -17,6 +17,7 @@ mod office;
 mod person;
 mod phrase;
 mod place;
+mod planned;
 mod postal;
 mod problem;
 mod regime;
@@ -155,6 +156,65 @@ impl Document {
         &self.input.head().language
     }
 
+    /// The number of the person's file.
+    pub fn dossier(&self) -> &str {
+        &self.input.head().dossier
+    }
+
+    /// The directorate that issues the document.
+    pub fn office_id(&self) -> &str {
+        &self.input.head().office
+    }
+
+    /// The foreigner number of the person, or of each parent.
+    pub fn foreigner_numbers(&self) -> Vec<&str> {
+        match &self.input {
+            Input::Contract(it) => vec![&it.applicant.foreigner_number],
+            Input::Convocation(it) => vec![&it.applicant.foreigner_number],
+            Input::Family(it) => it.parents.iter().map(|it| &*it.person.foreigner_number).collect(),
+        }
+    }
+
+    /// What a letter is about and what it says about it; nothing for a contract.
+    pub fn step(&self) -> Option<(&str, &str)> {
+        match &self.input {
+            Input::Convocation(it) => Some((&it.step, &it.notice)),
+            _ => None,
+        }
+    }
+
+    /// The number of the document that this one replaces or follows.
+    pub fn replaces(&self) -> Option<&str> {
+        let earlier = match &self.input {
+            Input::Contract(it) => &it.replaces,
+            Input::Family(it) => &it.replaces,
+            Input::Convocation(it) => &it.replaces,
+        };
+        earlier.as_ref().map(|it| it.reference.as_str())
+    }
+
+    /// The last day the document matters: the end of a contract, the last session of a letter.
+    pub fn ends_on(&self, rulebook: &Rulebook) -> NaiveDate {
+        match &self.input {
+            Input::Convocation(it) => {
+                it.appointment.occurrences().last().map_or(self.today, |it| it.date.0)
+            }
+            _ => self.term(rulebook).extended_end,
+        }
+    }
+
+    /// The data in canonical form (RFC 8785 for the values our schema allows).
+    pub fn data(&self) -> Vec<u8> {
+        canonical(&self.value).to_string().into_bytes()
+    }
+
+    /// The inputs of the convocations for the trainings that a contract fixes, in the order of the
+    /// journey; none for a letter, and none for what is already over.
+    pub fn convocations(&self, rulebook: &Rulebook) -> Vec<Vec<u8>> {
+        let letters = planned::convocations(self, rulebook);
+        letters.into_iter().map(|it| it.to_string().into_bytes()).collect()
+    }
+
     /// Where the document can be mailed to: the address of the person, or of each parent who has
     /// one. Nobody's address: it goes by post.
     pub fn emails(&self) -> Vec<&str> {
@@ -201,7 +261,7 @@ impl Document {
 
     /// SHA-256 of the data in canonical form (RFC 8785 for the values our schema allows).
     pub fn digest(&self) -> [u8; 32] {
-        Sha256::digest(canonical(&self.value).to_string()).into()
+        Sha256::digest(self.data()).into()
     }
 
     /// The step of a letter.

@@ -136,6 +136,8 @@ pub(crate) struct Practice {
     pub(crate) latest: String,
     pub(crate) early_minutes: u32,
     pub(crate) travel_minutes: u32,
+    /// Why letters that follow from a contract need no notice: their dates were fixed with the person.
+    pub(crate) planned_reason: String,
     pub(crate) source: String,
 }
 

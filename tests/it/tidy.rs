@@ -8,9 +8,10 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use crate::harness::source;
 
 /// The journey. A module uses only itself and what stands before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "telemetry",
     "class",
+    "secret",
     "assets",
     "document",
     "render",
