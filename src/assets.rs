@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rust_embed::RustEmbed;
+use sha2::{Digest, Sha256};
 
 #[derive(RustEmbed)]
 #[folder = "templates/"]
@@ -76,6 +77,17 @@ impl Assets {
             .map(|(path, bytes)| (path.as_str(), bytes))
     }
 
+    /// SHA-256 over every path and file, in hexadecimal digits: with which assets something was made.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for (path, bytes) in &self.0 {
+            hash.update(path.as_bytes());
+            hash.update([0]);
+            hash.update(Sha256::digest(bytes));
+        }
+        hex(&hash.finalize())
+    }
+
     /// Lays the files below `folder` over the ones at `prefix`.
     fn lay(&mut self, folder: &Path, prefix: &str) -> Result<(), AssetError> {
         let fail = |source| AssetError { path: folder.to_owned(), source };
@@ -92,4 +104,9 @@ impl Assets {
         }
         Ok(())
     }
+}
+
+/// Bytes in hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|it| format!("{it:02x}")).collect()
 }

@@ -45,7 +45,7 @@ pub use phrase::{Phrase, Piece, Values};
 pub use problem::{Problem, Severity};
 pub use regime::{FACTS, Facts, Obligation};
 pub use rulebook::{Rulebook, RulebookError};
-pub use schema::Schemas;
+pub use schema::{Schemas, shape_faults};
 pub use stamp::stamp;
 
 use input::Input;
@@ -193,6 +193,19 @@ impl Document {
         earlier.as_ref().map(|it| it.reference.as_str())
     }
 
+    /// The number of the document that this one takes the place of: that of a corrected contract, or of
+    /// the letter about an appointment that is moved or cancelled. A notice of absence only names one.
+    pub fn supersedes(&self, rulebook: &Rulebook) -> Option<&str> {
+        let only_names = match &self.input {
+            Input::Convocation(it) => {
+                let notice = self.regime(rulebook).notice(&it.notice);
+                notice.past || !notice.replaces
+            }
+            _ => false,
+        };
+        self.replaces().filter(|_| !only_names)
+    }
+
     /// The last day the document matters: the end of a contract, the last session of a letter.
     pub fn ends_on(&self, rulebook: &Rulebook) -> NaiveDate {
         match &self.input {
@@ -335,6 +348,14 @@ impl Document {
         }
         .unwrap_or_else(|| self.letter_date() + Days::new(u64::from(days)))
     }
+}
+
+/// SHA-256 of JSON in canonical form; the same for data that differs in spaces and the order of keys.
+pub fn canonical_digest(bytes: &[u8]) -> Result<[u8; 32], Vec<Problem>> {
+    let mut report = Report::default();
+    let Some(mut value) = json::read(bytes, &mut report) else { return Err(report.0) };
+    text::normalise(&mut value);
+    Ok(Sha256::digest(canonical(&value).to_string()).into())
 }
 
 fn read(kind: Kind, value: &Value) -> Result<Input, serde_json::Error> {

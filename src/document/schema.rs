@@ -14,7 +14,7 @@ use super::calendar::{Date, PartialDate, Time};
 use super::catalogue::Catalogue;
 use super::input::{Contract, Convocation, Family, Kind};
 use super::office::Offices;
-use super::problem::Report;
+use super::problem::{Problem, Report};
 use super::regime::Regime;
 use super::rulebook::Countries;
 
@@ -89,12 +89,35 @@ fn kinds() -> String {
     Kind::ALL.map(Kind::name).join(", ")
 }
 
-/// Makes the schema of one kind: closed objects, no null, ids listed where the rulebook lists them.
+/// What is wrong with the shape of a value that is to be read as a `T`, all at once: for data of ours
+/// that is no document, such as settings and bodies of requests.
+pub fn shape_faults<T: JsonSchema>(value: &Value) -> Vec<Problem> {
+    let schema = closed::<T>(T::schema_name().as_ref(), &BTreeMap::new());
+    let mut report = Report::default();
+    for error in validator(&schema).iter_errors(value) {
+        note(&error, &schema, &mut report);
+    }
+    report.0
+}
+
+/// The schema of one kind of document.
 fn schema<T: JsonSchema>(
     kind: Kind,
     root: &str,
     lists: &BTreeMap<&str, Vec<String>>,
 ) -> (Value, Validator) {
+    let mut schema = closed::<T>(root, lists);
+    schema["properties"]["kind"] = json!({ "const": kind.name() });
+    if let Some(definitions) = schema.get_mut("$defs").and_then(Value::as_object_mut) {
+        definitions.remove("Kind");
+    }
+    schema["title"] = json!(format!("Paraphe {}", kind.name()));
+    let validator = validator(&schema);
+    (schema, validator)
+}
+
+/// Makes the schema of a type: closed objects, no null, ids listed where there are lists of them.
+fn closed<T: JsonSchema>(root: &str, lists: &BTreeMap<&str, Vec<String>>) -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<T>().to_value();
     tidy(&mut schema, root, lists);
@@ -103,21 +126,20 @@ fn schema<T: JsonSchema>(
             tidy(definition, name, lists);
         }
     }
-    schema["properties"]["kind"] = json!({ "const": kind.name() });
-    if let Some(definitions) = schema.get_mut("$defs").and_then(Value::as_object_mut) {
-        definitions.remove("Kind");
-    }
-    schema["title"] = json!(format!("Paraphe {}", kind.name()));
+    schema
+}
+
+fn validator(schema: &Value) -> Validator {
     let validator = jsonschema::options()
         .with_format("date", |text: &str| Date::parse(text).is_some())
         .with_format("time-of-day", |text: &str| Time::parse(text).is_some())
         .with_format("partial-date", |text: &str| PartialDate::parse(text).is_some())
         .with_format("email", |text: &str| text.parse::<lettre::Address>().is_ok())
         .should_validate_formats(true)
-        .build(&schema);
+        .build(schema);
     // The schema is made from our own types: that it compiles is proved by every start.
     #[allow(clippy::expect_used, reason = "a schema of our own types")]
-    (schema, validator.expect("the generated schema is a valid schema"))
+    validator.expect("the generated schema is a valid schema")
 }
 
 /// Closes an object, lists the ids its properties may have, and takes `null` away.
