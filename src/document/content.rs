@@ -7,9 +7,12 @@
 mod contract;
 mod convocation;
 mod family;
+mod signatory;
 mod values;
 
 use serde::Serialize;
+
+pub use signatory::{Mandate, Signatory};
 
 use super::Document;
 use super::catalogue::{Catalogue, Direction, FRENCH, Status};

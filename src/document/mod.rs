@@ -35,7 +35,7 @@ use sha2::{Digest, Sha256};
 
 pub use calendar::easter;
 pub use catalogue::{Catalogue, Direction, FRENCH, Status};
-pub use content::{Body, Content, Side};
+pub use content::{Body, Content, Mandate, Side, Signatory};
 pub use example::example;
 pub use explain::{Explained, Explanations};
 pub use input::Kind;
@@ -243,6 +243,11 @@ impl Document {
     /// Who signs, may sign, or need not, with the articles; empty for a letter.
     pub fn parties(&self) -> &[Party] {
         &self.parties
+    }
+
+    /// Who has a box to sign in, in the order of the boxes; empty for a letter.
+    pub fn signatories(&self, rulebook: &Rulebook) -> Vec<Signatory> {
+        self.content(rulebook).signatories(self, rulebook)
     }
 
     /// What was worth saying, though the document can be issued.
