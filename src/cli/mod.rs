@@ -11,6 +11,7 @@ mod offices;
 mod output;
 mod render;
 mod schema;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::assets::{AssetError, Assets};
 use crate::document::{Problem, Rulebook, RulebookError};
 use crate::render::{RenderError, Renderer};
+use crate::seal::verify::WordsError;
 
 /// Turns contract data into signable CAI and CAIF contracts and convocation letters, in French and
 /// the applicant's language.
@@ -61,6 +63,8 @@ enum Verb {
     Check(check::Check),
     /// Make one document's PDF
     Render(render::Render),
+    /// Say who signed a PDF, when, and what changed since
+    Verify(verify::Verify),
     /// List the languages, their coverage and their review
     Languages(languages::Languages),
     /// List directorates and training centres
@@ -84,6 +88,9 @@ enum Failure {
     /// Templates or catalogues are at fault.
     #[error(transparent)]
     Rulebook(#[from] RulebookError),
+    /// The sentences of `verify` are at fault.
+    #[error(transparent)]
+    Words(#[from] WordsError),
     /// A page template is at fault.
     #[error(transparent)]
     Render(RenderError),
@@ -107,6 +114,7 @@ impl Cli {
             Verb::Schema(it) => it.run(options),
             Verb::Check(it) => it.run(options),
             Verb::Render(it) => it.run(options),
+            Verb::Verify(it) => it.run(options),
             Verb::Languages(it) => it.run(options),
             Verb::Offices(it) => it.run(options),
             Verb::Completions(it) => it.run(),
@@ -131,11 +139,15 @@ impl Options {
         self.at.unwrap_or_else(Utc::now)
     }
 
-    fn open(&self) -> Result<Shop, Failure> {
-        let assets = match &self.assets {
+    fn assets(&self) -> Result<Assets, Failure> {
+        Ok(match &self.assets {
             Some(folder) => Assets::overlaid(folder)?,
             None => Assets::embedded(),
-        };
+        })
+    }
+
+    fn open(&self) -> Result<Shop, Failure> {
+        let assets = self.assets()?;
         let rulebook = Rulebook::load(&assets)?;
         Ok(Shop { assets, rulebook })
     }
@@ -166,7 +178,7 @@ impl Failure {
         ExitCode::from(match self {
             Self::Usage(_) => 64,
             Self::Data => 65,
-            Self::Render(_) | Self::Rulebook(_) => 70,
+            Self::Render(_) | Self::Rulebook(_) | Self::Words(_) => 70,
             Self::File { .. } | Self::Assets(_) => 74,
         })
     }

@@ -26,6 +26,7 @@ mod signature;
 mod strokes;
 mod timestamp;
 mod update;
+pub mod verify;
 
 use std::sync::Arc;
 

@@ -1,0 +1,206 @@
+//! Whether a certificate had been revoked, by the lists (RFC 5280, 5) and answers (RFC 6960) that the
+//! file itself holds. One that is not signed by whom it must be says nothing.
+
+use chrono::{DateTime, Utc};
+use der::asn1::ObjectIdentifier;
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+
+use super::algorithm::{Hash, Scheme};
+use super::certificate::{Certificate, OCSP_SIGNING};
+use super::der::{
+    BIT_STRING, ENUMERATED, INTEGER, OCTET_STRING, OID, SEQUENCE, Value, context, single,
+};
+use super::fault::{Checked, Fault, ensure};
+
+const BASIC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1.1");
+const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
+
+/// What the file holds of lists and answers, as they stand.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Statements {
+    pub(super) lists: Vec<Vec<u8>>,
+    pub(super) answers: Vec<Vec<u8>>,
+}
+
+/// What is known of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    /// Somebody who must know says that it was not revoked.
+    Good,
+    /// Revoked since then.
+    Revoked(DateTime<Utc>),
+    /// Nothing in the file says anything of it.
+    Unknown,
+}
+
+/// One statement on one certificate.
+struct Statement {
+    revoked: Option<DateTime<Utc>>,
+    from: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+}
+
+impl Statements {
+    /// Adds those of a signed `adbe-revocationInfoArchival`.
+    pub(super) fn add(&mut self, archival: Value<'_>) -> Checked<()> {
+        for part in archival.of(SEQUENCE)?.inside().rest()? {
+            let items = part.inner()?.of(SEQUENCE)?.inside().rest()?;
+            let items = items.iter().map(|it| it.whole.to_vec());
+            match part.tag {
+                0xa0 => self.lists.extend(items),
+                0xa1 => self.answers.extend(items),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What is said of `certificate`, which `issuer` issued, as of `at`.
+    pub(super) fn status(
+        &self,
+        certificate: &Certificate,
+        issuer: &Certificate,
+        at: DateTime<Utc>,
+    ) -> Status {
+        let lists = self.lists.iter().map(|it| listed(it, certificate, issuer));
+        let answers = self.answers.iter().map(|it| answered(it, certificate, issuer));
+        let mut status = Status::Unknown;
+        for statement in lists.chain(answers).flatten().flatten() {
+            if let Some(since) = statement.revoked.filter(|it| *it <= at) {
+                return Status::Revoked(since);
+            }
+            // It must reach to the moment, and be of a time when it had to list the certificate.
+            let reaches = statement.until.map_or(statement.from >= at, |it| it >= at);
+            if reaches && statement.from <= certificate.not_after {
+                status = Status::Good;
+            }
+        }
+        status
+    }
+}
+
+/// What a list says; `None` when it is another authority's.
+fn listed(der: &[u8], of: &Certificate, issuer: &Certificate) -> Checked<Option<Statement>> {
+    let mut parts = single(der)?.of(SEQUENCE)?.inside();
+    let tbs = parts.take(SEQUENCE)?;
+    let algorithm = parts.take(SEQUENCE)?;
+    let signature = parts.take(BIT_STRING)?.bits()?;
+    parts.end()?;
+    let mut list = tbs.inside();
+    ensure(list.take(INTEGER)?.small()? == 1, "revocation.syntax")?;
+    ensure(list.take(SEQUENCE)?.whole == algorithm.whole, "revocation.syntax")?;
+    if list.take(SEQUENCE)?.whole != issuer.subject {
+        return Ok(None);
+    }
+    let from = list.any()?.time()?;
+    let mut next = list.rest()?.into_iter().peekable();
+    let until = next.next_if(|it| it.tag != SEQUENCE && it.tag != context(0));
+    let until = until.map(|it| it.time()).transpose()?;
+    let entries = next.next_if(|it| it.tag == SEQUENCE);
+    let extensions = next.next_if(|it| it.tag == context(0));
+    // A critical extension narrows the list (parts, deltas, other issuers): then it proves nothing.
+    ensure(!extensions.map_or(Ok(false), |it| critical(it.inner()?))?, "revocation.partial")?;
+    ensure(next.next().is_none() && issuer.lists(), "revocation.syntax")?;
+    Scheme::read(algorithm, None)?.verify(&issuer.key, tbs.whole, signature)?;
+    let serial = of.parsed.tbs_certificate().serial_number().as_bytes();
+    let mut revoked = None;
+    for entry in entries.map_or(Ok(Vec::new()), |it| it.inside().rest())? {
+        let mut entry = entry.of(SEQUENCE)?.inside();
+        let number = entry.take(INTEGER)?.content;
+        let since = entry.any()?.time()?;
+        let extensions = entry.maybe(SEQUENCE)?;
+        ensure(!extensions.map_or(Ok(false), critical)?, "revocation.partial")?;
+        if number == serial {
+            revoked = Some(since);
+        }
+    }
+    Ok(Some(Statement { revoked, from, until }))
+}
+
+/// Whether a list of extensions has a critical one.
+fn critical(extensions: Value<'_>) -> Checked<bool> {
+    for extension in extensions.of(SEQUENCE)?.inside().rest()? {
+        let mut parts = extension.of(SEQUENCE)?.inside();
+        parts.take(OID)?;
+        if parts.any()?.truth().unwrap_or(false) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What an answer says; `None` when it is on another certificate.
+fn answered(der: &[u8], of: &Certificate, issuer: &Certificate) -> Checked<Option<Statement>> {
+    let mut response = single(der)?.of(SEQUENCE)?.inside();
+    ensure(response.take(ENUMERATED)?.small()? == 0, "revocation.syntax")?;
+    let mut bytes = response.take(context(0))?.inner()?.of(SEQUENCE)?.inside();
+    ensure(bytes.take(OID)?.is(BASIC), "revocation.syntax")?;
+    let basic = single(bytes.take(OCTET_STRING)?.content)?;
+    let mut basic = basic.of(SEQUENCE)?.inside();
+    let data = basic.take(SEQUENCE)?;
+    let scheme = Scheme::read(basic.take(SEQUENCE)?, None)?;
+    let signature = basic.take(BIT_STRING)?.bits()?;
+    let brought = basic.maybe(context(0))?;
+    basic.end()?;
+
+    let mut parts = data.inside();
+    parts.maybe(context(0))?;
+    parts.any()?; // the responder's name or key hash: the signature tells more
+    let produced = parts.any()?.time()?;
+    let answers = parts.take(SEQUENCE)?.inside().rest()?;
+    let mut found = None;
+    for answer in answers {
+        let mut parts = answer.of(SEQUENCE)?.inside();
+        if concerns(parts.take(SEQUENCE)?, of, issuer)? {
+            let status = parts.any()?;
+            let from = parts.any()?.time()?;
+            let until = parts.maybe(context(0))?.map(|it| it.inner()?.time()).transpose()?;
+            let revoked = match status.tag {
+                0x80 => None,
+                0xa1 => Some(status.inside().any()?.time()?),
+                _ => return Err(Fault::new("revocation.unknown")),
+            };
+            found = Some(Statement { revoked, from, until });
+        }
+    }
+    let Some(statement) = found else { return Ok(None) };
+    if scheme.verify(&issuer.key, data.whole, signature).is_ok() {
+        return Ok(Some(statement));
+    }
+    let brought = brought.ok_or_else(|| Fault::new("revocation.responder"))?;
+    for certificate in brought.inner()?.of(SEQUENCE)?.inside().rest()? {
+        let responder = Certificate::read(certificate.whole)?;
+        // RFC 6960, 4.2.2.2: the authority itself must have appointed it.
+        let appointed = responder.issuer == issuer.subject
+            && responder.signed_by(issuer).is_ok()
+            && responder.current(produced).is_ok()
+            && responder.understood().is_ok()
+            && responder.purpose(OCSP_SIGNING, false).is_ok();
+        if appointed && scheme.verify(&responder.key, data.whole, signature).is_ok() {
+            return Ok(Some(statement));
+        }
+    }
+    Err(Fault::new("revocation.responder"))
+}
+
+/// Whether a CertID is the certificate's. SHA-1 is the customary name-giver here; it proves nothing.
+fn concerns(id: Value<'_>, of: &Certificate, issuer: &Certificate) -> Checked<bool> {
+    let mut parts = id.inside();
+    let algorithm = parts.take(SEQUENCE)?;
+    let name = parts.take(OCTET_STRING)?.content;
+    let key = parts.take(OCTET_STRING)?.content;
+    let serial = parts.take(INTEGER)?.content;
+    parts.end()?;
+    let hash = |bytes: &[u8]| -> Checked<Vec<u8>> {
+        if algorithm.inside().take(OID)?.is(SHA1) {
+            Ok(digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref().to_vec())
+        } else {
+            Ok(Hash::read(algorithm)?.of(&[bytes]))
+        }
+    };
+    let mut info = single(&issuer.key)?.inside();
+    info.take(SEQUENCE)?;
+    let point = info.any()?.bits()?;
+    let own = of.parsed.tbs_certificate().serial_number().as_bytes();
+    Ok(serial == own && name == hash(&issuer.subject)? && key == hash(point)?)
+}
