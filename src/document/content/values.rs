@@ -59,15 +59,11 @@ pub(super) fn authority(authority: &Authority, words: &Catalogue) -> Values {
     values
 }
 
-/// « Madame Amina SPECIMEN »: the title in the side's words, the name as it came.
+/// « Madame Amina SPECIMEN »: the title in the side's words and place, the name as it came.
 pub(super) fn person(words: &Catalogue, civility: Option<Civility>, name: &str) -> Phrase {
-    let mut pieces = Vec::new();
-    if let Some(civility) = civility {
-        pieces.extend(words.say(&format!("civility.{}", gender(Some(civility))), &Values::new()).0);
-        pieces.push(Piece::Text("\u{a0}".to_owned()));
-    }
-    pieces.push(Piece::Raw { raw: name.to_owned() });
-    Phrase(pieces)
+    let Some(civility) = civility else { return Phrase::raw(name) };
+    let key = format!("civility.{}", gender(Some(civility)));
+    words.say(&key, &Values::from([("name", Value::raw(name))]))
 }
 
 /// The suffix of a sentence that agrees with the person.
@@ -147,10 +143,10 @@ impl Side<'_> {
         }
         if let Some(reason) = &trainings.skills_review.exemption {
             let ages = Values::from([
-                ("adult_age", self.count("unit.years", regime.person.adult_age.value)),
+                ("adult_age", self.count("unit.ages", regime.person.adult_age.value)),
                 (
                     "maximum_age",
-                    self.count("unit.years", regime.trainings.skills_review_maximum_age.value),
+                    self.count("unit.ages", regime.trainings.skills_review_maximum_age.value),
                 ),
             ]);
             values
