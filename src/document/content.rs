@@ -25,9 +25,9 @@ use super::rulebook::Rulebook;
 pub struct Side {
     /// BCP 47.
     pub tag: String,
-    lang: String,
+    pub(crate) lang: String,
     region: Option<String>,
-    dir: Direction,
+    pub(crate) dir: Direction,
     fonts: Vec<String>,
     scale: f64,
     leading: f64,
@@ -83,7 +83,7 @@ pub struct Agreement {
     articles: Vec<Article>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     children: Vec<Row>,
-    calendar: Vec<Row>,
+    pub(crate) calendar: Vec<Row>,
     signatures: Vec<SignatureBox>,
     /// What the agent certifies by a tick.
     certified: Vec<String>,
@@ -100,10 +100,10 @@ struct Article {
 
 /// A row of a table: its label, and values of each side.
 #[derive(Debug, Clone, Serialize)]
-struct Row {
+pub(crate) struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
-    label: Option<String>,
-    values: Vec<Values>,
+    pub(crate) label: Option<String>,
+    pub(crate) values: Vec<Values>,
 }
 
 /// Where a party signs.
@@ -120,42 +120,42 @@ struct SignatureBox {
 #[derive(Debug, Clone, Serialize)]
 pub struct Letter {
     recipient: Vec<String>,
-    intro: Vec<String>,
-    facts: Vec<Fact>,
-    bring: Vec<Item>,
-    bring_if: Vec<Item>,
-    sections: Vec<LetterSection>,
+    pub(crate) intro: Vec<String>,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) bring: Vec<Item>,
+    pub(crate) bring_if: Vec<Item>,
+    pub(crate) sections: Vec<LetterSection>,
     /// For each side, how many of the sections stand beside the lists of what to bring; the rest goes
     /// below these.
     beside: Vec<usize>,
     closing: String,
     /// The sentence about personal data.
-    privacy: &'static str,
+    pub(crate) privacy: &'static str,
 }
 
 /// A fact of the key box.
 #[derive(Debug, Clone, Serialize)]
-struct Fact {
+pub(crate) struct Fact {
     icon: &'static str,
-    label: &'static str,
-    value: &'static str,
+    pub(crate) label: &'static str,
+    pub(crate) value: &'static str,
     large: bool,
     wide: bool,
-    notes: Vec<&'static str>,
+    pub(crate) notes: Vec<&'static str>,
 }
 
 /// A thing to bring.
 #[derive(Debug, Clone, Serialize)]
-struct Item {
+pub(crate) struct Item {
     icon: String,
-    clause: String,
+    pub(crate) clause: String,
 }
 
 /// A titled group of clauses.
 #[derive(Debug, Clone, Serialize)]
-struct LetterSection {
-    title: String,
-    clauses: Vec<String>,
+pub(crate) struct LetterSection {
+    pub(crate) title: String,
+    pub(crate) clauses: Vec<String>,
 }
 
 impl Content {

@@ -31,6 +31,11 @@ impl Message {
         names
     }
 
+    /// Its parts, in order.
+    pub fn parts(&self) -> &[Part] {
+        &self.0
+    }
+
     fn values(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|part| match part {
             Part::Value { name } => Some(name.as_str()),

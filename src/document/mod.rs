@@ -4,6 +4,7 @@
 //! [`Rulebook`]. Only [`Document::check`] makes a document, so whatever the later steps get has
 //! passed every rule.
 
+mod agenda;
 mod appointment;
 mod calendar;
 mod catalogue;
@@ -33,20 +34,24 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub use agenda::{Agenda, Standing};
 pub use calendar::easter;
 pub use catalogue::{Catalogue, Direction, FRENCH, Status};
 pub use content::{Body, Content, Mandate, Side, Signatory};
+pub(crate) use content::{Fact, Row};
 pub use example::example;
 pub use explain::{Explained, Explanations};
 pub use input::Kind;
 pub use message::{Message, Part};
 pub use office::{Centre, Department, Departments, Directorate, Offices};
-pub use phrase::{Phrase, Piece, Values};
+pub use phrase::{Phrase, Piece, Value as Datum, Values};
 pub use problem::{Problem, Severity};
 pub use regime::{FACTS, Facts, Obligation};
 pub use rulebook::{Rulebook, RulebookError};
 pub use schema::{Schemas, shape_faults};
 pub use stamp::stamp;
+
+pub(crate) use text::is_control;
 
 use input::Input;
 use problem::Report;

@@ -6,7 +6,7 @@ use super::person::Address;
 use super::rulebook::Rulebook;
 
 /// A place by name and address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Site {
     pub(crate) name: String,
     lines: Vec<String>,
@@ -14,6 +14,7 @@ pub(crate) struct Site {
     town: String,
     room: Option<String>,
     access: Option<String>,
+    coordinates: Option<(f64, f64)>,
 }
 
 impl Site {
@@ -42,6 +43,7 @@ impl Site {
             town: office.post_town.clone().unwrap_or_default(),
             room: None,
             access: office.access.clone(),
+            coordinates: None,
         }
     }
 
@@ -53,6 +55,7 @@ impl Site {
             town: centre.town.clone(),
             room: None,
             access: centre.access.clone(),
+            coordinates: Some((centre.latitude, centre.longitude)),
         }
     }
 
@@ -64,6 +67,7 @@ impl Site {
             town: place.town.clone().unwrap_or_default(),
             room: None,
             access: None,
+            coordinates: None,
         }
     }
 
@@ -78,6 +82,11 @@ impl Site {
         let address = self.address();
         let parts = parts.into_iter().flatten().chain(Some(&address).filter(|it| !it.is_empty()));
         parts.map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Degrees north and east, of a training centre.
+    pub(crate) fn coordinates(&self) -> Option<(f64, f64)> {
+        self.coordinates
     }
 
     /// How to get there.

@@ -1,1 +1,7 @@
-//! Tests of deliver.
+//! Mail: what a message says, that independent readers agree, and that it leaves once.
+
+mod bounce;
+mod compose;
+mod judged;
+mod server;
+mod smtp;
