@@ -14,7 +14,9 @@
 //! ```
 
 use chrono::{DateTime, NaiveDate, Utc};
-use lettre::message::header::{ContentDisposition, ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::header::{
+    ContentDisposition, ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue,
+};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
@@ -26,7 +28,7 @@ use super::calendar::{self, Event};
 use super::{MailOptions, MailerError};
 use crate::assets::Assets;
 use crate::class::Class;
-use crate::document::{Direction, Document, Rulebook, Standing, Values};
+use crate::document::{Direction, Document, Rulebook, Side, Standing, Values};
 
 /// Templates and options, loaded once; makes messages, sends none.
 #[derive(Debug)]
@@ -158,7 +160,7 @@ impl Mailer {
         let (text, html) = self.bodies(&whole, rulebook, &subject)?;
         let event = Event {
             summary: &say("mail.event"),
-            description: &text,
+            description: &entry(&whole, rulebook),
             first: dispatch.first,
             sequence: dispatch.sequence,
             domain: &domain,
@@ -186,6 +188,7 @@ impl Mailer {
                 SinglePart::builder()
                     .header(ContentType::parse("application/pdf").unwrap_or(ContentType::TEXT_PLAIN))
                     .header(ContentDisposition::attachment(&format!("{stem}.pdf")))
+                    .header(ContentTransferEncoding::Base64)
                     .body(file.to_vec()),
             );
         }
@@ -256,6 +259,18 @@ fn preview(whole: &Whole<'_>, rulebook: &Rulebook) -> String {
     let say = |tag: &str, values| rulebook.catalogue(tag).say(key, values).plain();
     let lines = whole.content.sides.iter().map(|side| say(&side.tag, &side.values));
     lines.collect::<Vec<_>>().join(" ")
+}
+
+/// What a calendar's entry says, in both languages. Others may look at it, so it names the office and
+/// how to reach it, not the step.
+fn entry(whole: &Whole<'_>, rulebook: &Rulebook) -> String {
+    let side = |side: &Side| {
+        let say = |key| rulebook.catalogue(&side.tag).say(key, &side.values).plain();
+        let data = ["office_name", "office_phone", "office_email"];
+        let data = data.map(|name| plain(&side.values, name)).join("\n");
+        format!("{}\n{data}\n{}", say(whole.subject), say("mail.attached.letter"))
+    };
+    whole.content.sides.iter().map(side).collect::<Vec<_>>().join("\n\n")
 }
 
 /// The file's name, without a person's.

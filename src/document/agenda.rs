@@ -16,7 +16,7 @@ pub struct Agenda {
     /// Beginning and end of each session, in order of time; a weekly pattern is spelled out, since its
     /// hours are local ones and move by the world's clock when the season's time begins or ends.
     pub sessions: Vec<(DateTime<Utc>, DateTime<Utc>)>,
-    /// Name, room and address on one line.
+    /// Name and address on one line; not the room, which may tell what the appointment is about.
     pub place: String,
     /// The postal address alone.
     pub address: String,
@@ -55,7 +55,7 @@ impl Document {
                 .iter()
                 .map(|it| (moment(it.begins(), zone), moment(it.ends(), zone)))
                 .collect(),
-            place: site.line(),
+            place: format!("{}, {}", site.name, site.address()),
             address: site.address(),
             coordinates: site.coordinates(),
         })

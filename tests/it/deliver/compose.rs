@@ -36,7 +36,8 @@ fn mail(data: &Value) -> Mail {
 /// Text and HTML of a message.
 fn bodies(mail: &Mail) -> (String, String) {
     let message = MessageParser::default().parse(&mail.bytes).unwrap();
-    (message.body_text(0).unwrap().into_owned(), message.body_html(0).unwrap().into_owned())
+    let plain = |text: &str| text.replace(['\u{a0}', '\u{202f}'], " ").replace("\r\n", "\n");
+    (plain(&message.body_text(0).unwrap()), plain(&message.body_html(0).unwrap()))
 }
 
 /// A letter that cancels, or tells of an absence.
@@ -172,7 +173,7 @@ fn neither_subject_nor_first_lines_tell_health_or_status() {
 #[test]
 fn the_mail_alone_suffices() {
     let (text, html) = bodies(&mail(&letter("fr")));
-    for word in ["9 h 30", "lundi 23 mars 2026", "Apportez", "Votre carnet de vaccination", "avant le"] {
+    for word in ["9 h 30", "mardi 24 mars 2026", "Apportez", "Votre carnet de vaccination", "avant le"] {
         assert!(text.contains(word) && html.contains(word), "{word}:\n{text}");
     }
     assert!(html.contains("href=\"tel:0465710000\""), "{html}");
@@ -213,7 +214,7 @@ fn a_moved_appointment_keeps_its_entry_and_a_cancelled_one_takes_it_away() {
         part.map(|it| it.text_contents().unwrap().replace("\r\n ", ""))
     };
     let first = calendar(&letter("ar"), 0).unwrap();
-    for line in ["METHOD:PUBLISH", "UID:CV-1-1@example.org", "SEQUENCE:0", "DTSTART:20260323T083000Z"] {
+    for line in ["METHOD:PUBLISH", "UID:CV-1-1@example.org", "SEQUENCE:0", "DTSTART:20260324T083000Z"] {
         assert!(first.contains(line), "{line}:\n{first}");
     }
     let mut moved = notice("moved");
@@ -229,7 +230,7 @@ fn a_moved_appointment_keeps_its_entry_and_a_cancelled_one_takes_it_away() {
     }
     assert_eq!(calendar(&notice("missed"), 0), None);
     assert_eq!(calendar(&good_contract(), 0), None);
-    assert!(first.lines().all(|it| !it.contains("édical")), "{first}");
+    assert!(!first.contains("édical") && !first.contains("الطبي"), "{first}");
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn signed_messages_are_written_for_the_judges() {
             "language": data["language"],
             "file": FILE.iter().map(|it| char::from(*it)).collect::<String>(),
             "stem": if letter { json!(file) } else { json!(format!("contrat-{}-{}", data["reference"].as_str().unwrap(), data["language"].as_str().unwrap())) },
-            "events": if letter { json!([{ "uid": "CV-1-1@example.org", "start": "2026-03-23T08:30:00Z", "end": "2026-03-23T10:30:00Z" }]) } else { json!([]) },
+            "events": if letter { json!([{ "uid": "CV-1-1@example.org", "start": "2026-03-24T08:30:00Z", "end": "2026-03-24T10:30:00Z" }]) } else { json!([]) },
         });
         std::fs::write(folder.join(format!("{name}.json")), expected.to_string()).unwrap();
     }
