@@ -27,6 +27,7 @@ mod rules;
 mod schema;
 mod stamp;
 mod text;
+mod visit;
 mod words;
 
 use chrono::{DateTime, Days, Months, NaiveDate, Utc};
@@ -43,13 +44,15 @@ pub use example::example;
 pub use explain::{Explained, Explanations};
 pub use input::Kind;
 pub use message::{Message, Part};
-pub use office::{Centre, Department, Departments, Directorate, Offices};
+pub use office::{Centre, Department, Departments, Directorate, Offices, Room};
 pub use phrase::{Phrase, Piece, Value as Datum, Values};
 pub use problem::{Problem, Severity};
 pub use regime::{FACTS, Facts, Obligation};
 pub use rulebook::{Rulebook, RulebookError};
+pub use rules::PRACTICE;
 pub use schema::{Schemas, shape_faults};
 pub use stamp::stamp;
+pub use visit::Visit;
 
 pub(crate) use text::is_control;
 

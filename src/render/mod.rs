@@ -4,8 +4,10 @@
 //! `at` give the same bytes. Letters are PDF/UA-1 and PDF/A-2a; contracts are PDF/UA-1 and PDF/A-3a,
 //! since they carry their data as an attachment.
 
+mod batch;
 mod diagnostic;
 mod glyphs;
+mod matrix;
 mod overflow;
 mod qr;
 mod world;
@@ -22,6 +24,7 @@ use typst_pdf::{PdfOptions, PdfStandard, PdfStandards, Timestamp};
 use crate::assets::Assets;
 use crate::document::{Body, Content, Document, Problem, Rulebook, RulebookError};
 
+pub use batch::{Fit, PrintedLetter, SheetMark};
 pub use diagnostic::Diagnostic;
 use glyphs::Glyphs;
 use qr::Qr;
@@ -119,16 +122,16 @@ impl Renderer {
         at: DateTime<Utc>,
     ) -> Result<Pdf, RenderError> {
         let content = document.content(rulebook);
-        let missing = self.glyphs.missing(document, &content);
-        if !missing.is_empty() {
-            return Err(RenderError::Data(missing));
-        }
         let result = self.typeset(document, &content, marks, at);
-        // Also after a failure: a failed layout fills the cache as well.
+        self.sweep();
+        result
+    }
+
+    /// Keeps the layout cache from growing; after a failure too, for a failed layout fills it as well.
+    fn sweep(&self) {
         if self.rendered.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
             comemo::evict(SWEEP_AGE);
         }
-        result
     }
 
     fn typeset(
@@ -138,16 +141,7 @@ impl Renderer {
         marks: &Marks,
         at: DateTime<Utc>,
     ) -> Result<Pdf, RenderError> {
-        let qr = marks.verify_url.as_deref().and_then(Qr::of);
-        let mut paged = self.lay_out(content, marks, qr.as_ref(), Density::Normal, at)?;
-        let mut problems = overflow::problems(&paged, document, content);
-        if !problems.is_empty() && matches!(content.body, Body::Convocation(_)) {
-            paged = self.lay_out(content, marks, qr.as_ref(), Density::Compact, at)?;
-            problems = overflow::problems(&paged, document, content);
-        }
-        if !problems.is_empty() {
-            return Err(RenderError::Data(problems));
-        }
+        let (mut paged, _) = self.place(document, content, marks, at)?;
         self.describe(&mut paged, content);
         let options = PdfOptions {
             ident: Smart::Custom(content.reference.clone()),
@@ -164,6 +158,30 @@ impl Renderer {
         Ok(Pdf { bytes, pages: paged.pages().len() })
     }
 
+    /// Lays a document out so that everything has its glyphs and its place.
+    fn place(
+        &self,
+        document: &Document,
+        content: &Content,
+        marks: &Marks,
+        at: DateTime<Utc>,
+    ) -> Result<(PagedDocument, Density), RenderError> {
+        let missing = self.glyphs.missing(document, content);
+        if !missing.is_empty() {
+            return Err(RenderError::Data(missing));
+        }
+        let qr = marks.verify_url.as_deref().and_then(Qr::of);
+        let mut density = Density::Normal;
+        let mut paged = self.lay_out(content, marks, qr.as_ref(), density, at)?;
+        let mut problems = overflow::problems(paged.pages(), document, content);
+        if !problems.is_empty() && matches!(content.body, Body::Convocation(_)) {
+            density = Density::Compact;
+            paged = self.lay_out(content, marks, qr.as_ref(), density, at)?;
+            problems = overflow::problems(paged.pages(), document, content);
+        }
+        if problems.is_empty() { Ok((paged, density)) } else { Err(RenderError::Data(problems)) }
+    }
+
     /// Lays the pages out. A warning is an error too: an unknown font would change every letter.
     fn lay_out(
         &self,
@@ -173,10 +191,7 @@ impl Renderer {
         density: Density,
         at: DateTime<Utc>,
     ) -> Result<PagedDocument, RenderError> {
-        let sheet = self.sheet(content, marks, qr, density, at);
-        let Warned { output, warnings } = typst::compile::<PagedDocument>(&sheet);
-        let paged = output.map_err(|errors| diagnostic::error(&sheet, &errors))?;
-        if warnings.is_empty() { Ok(paged) } else { Err(diagnostic::error(&sheet, &warnings)) }
+        compile(&self.sheet(content, marks, qr, density, at))
     }
 
     fn sheet(
@@ -227,6 +242,13 @@ impl Pdf {
     pub fn pages(&self) -> usize {
         self.pages
     }
+}
+
+/// Typst's layout. A warning is an error too.
+fn compile(sheet: &Sheet<'_>) -> Result<PagedDocument, RenderError> {
+    let Warned { output, warnings } = typst::compile::<PagedDocument>(sheet);
+    let paged = output.map_err(|errors| diagnostic::error(sheet, &errors))?;
+    if warnings.is_empty() { Ok(paged) } else { Err(diagnostic::error(sheet, &warnings)) }
 }
 
 /// Our own types always encode: they hold no map with keys that are not strings.

@@ -5,7 +5,7 @@
 
 use typst::layout::{Abs, Frame, FrameItem, Point};
 use typst::text::{Glyph, TextItem};
-use typst_layout::PagedDocument;
+use typst_layout::Page;
 
 use super::MAX_CONTRACT_PAGES;
 use crate::document::{Body, Content, Document, Problem, Severity};
@@ -17,13 +17,9 @@ fn tolerance() -> Abs {
 }
 
 /// What does not fit: text outside its place, and pages beyond the number allowed.
-pub(super) fn problems(
-    paged: &PagedDocument,
-    document: &Document,
-    content: &Content,
-) -> Vec<Problem> {
+pub(super) fn problems(pages: &[Page], document: &Document, content: &Content) -> Vec<Problem> {
     let mut found = Vec::new();
-    for (index, page) in paged.pages().iter().enumerate() {
+    for (index, page) in pages.iter().enumerate() {
         let area = Area::of(&page.frame, Point::zero());
         let mut outside = Vec::new();
         walk(&page.frame, Point::zero(), area, &mut outside);
@@ -38,12 +34,12 @@ pub(super) fn problems(
         Body::Convocation(_) => content.sides.len(),
         Body::Contract(_) | Body::Family(_) => MAX_CONTRACT_PAGES,
     };
-    if paged.pages().len() > limit {
+    if pages.len() > limit {
         found.push(Problem {
             code: "page.too_many",
             severity: Severity::Error,
             pointer: String::new(),
-            values: vec![("pages", paged.pages().len().to_string()), ("limit", limit.to_string())],
+            values: vec![("pages", pages.len().to_string()), ("limit", limit.to_string())],
         });
     }
     found

@@ -28,7 +28,7 @@ pub(super) struct Shared {
     attachment: FileId,
     contract: FileId,
     family: FileId,
-    convocation: FileId,
+    pub(super) convocation: FileId,
 }
 
 /// One rendering: what is shared, and this document's data.

@@ -17,7 +17,7 @@ use super::regime::{Facts, Regime};
 use super::rulebook::Rulebook;
 
 /// The codes of the rules of practice, which somebody can set aside.
-const PRACTICE: [&str; 5] = [
+pub const PRACTICE: [&str; 5] = [
     "appointment.short_notice",
     "appointments.travel",
     "day.saturday",

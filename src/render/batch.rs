@@ -1,0 +1,190 @@
+//! Many letters at once: whether each fits, and all of them as one document to print.
+//!
+//! One document and not pages put together afterwards: fonts are embedded once, and the tags, the
+//! outline and PDF/A-2a with PDF/UA-1 come from the same hand as those of a single letter.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use typst::foundations::Smart;
+use typst_pdf::{PdfOptions, Timestamp};
+
+use super::matrix::Matrix;
+use super::qr::Qr;
+use super::{
+    Data, Density, Marks, Pdf, RenderError, Renderer, Sheet, compile, json, overflow, world,
+};
+use crate::document::{Content, Document, Problem, Rulebook, Severity};
+
+/// How a letter fits its pages; only [`Renderer::fit`] makes one.
+#[derive(Debug, Clone, Copy)]
+pub struct Fit {
+    pages: usize,
+    density: Density,
+}
+
+/// A letter of a print run.
+#[derive(Debug)]
+pub struct PrintedLetter<'a> {
+    /// The letter.
+    pub document: &'a Document,
+    /// What is printed beside its content.
+    pub marks: Marks,
+    /// How it fits, from [`Renderer::fit`] with the same marks.
+    pub fit: Fit,
+    /// The mark of each sheet: one where it is printed on both sides, else one a page.
+    pub sheets: Vec<SheetMark>,
+}
+
+/// What stands at the edge of a sheet for the machine that fills envelopes.
+#[derive(Debug, Clone)]
+pub struct SheetMark {
+    /// What its Data Matrix says, in ASCII.
+    pub code: String,
+    /// The same for a person, short.
+    pub label: String,
+}
+
+/// What the page template reads.
+#[derive(Serialize)]
+struct Run<'a> {
+    letters: Vec<Marked<'a>>,
+    duplex: bool,
+}
+
+#[derive(Serialize)]
+struct Marked<'a> {
+    #[serde(flatten)]
+    data: Data<'a>,
+    marks: Vec<Option<Mark<'a>>>,
+}
+
+#[derive(Serialize)]
+struct Mark<'a> {
+    #[serde(flatten)]
+    matrix: Matrix,
+    label: &'a str,
+}
+
+impl Fit {
+    /// How many pages the letter takes.
+    pub fn pages(self) -> usize {
+        self.pages
+    }
+
+    /// Whether it had to be set closely, as the longest letters are.
+    pub fn is_compact(self) -> bool {
+        self.density == Density::Compact
+    }
+}
+
+impl Renderer {
+    /// Lays a document out and throws the pages away: what [`Renderer::render`] would refuse is
+    /// refused here, for less than half the price.
+    pub fn fit(
+        &self,
+        document: &Document,
+        rulebook: &Rulebook,
+        marks: &Marks,
+        at: DateTime<Utc>,
+    ) -> Result<Fit, RenderError> {
+        let content = document.content(rulebook);
+        let placed = self.place(document, &content, marks, at);
+        self.sweep();
+        placed.map(|(paged, density)| Fit { pages: paged.pages().len(), density })
+    }
+
+    /// Renders letters as one document to print, in the order given.
+    ///
+    /// `duplex`: printed on both sides, so that each letter begins on a front. `ident` is the
+    /// file's, `title` its title. Every page is that of the single letter, with the marks of the
+    /// sheets beside it.
+    pub fn print(
+        &self,
+        letters: &[PrintedLetter<'_>],
+        duplex: bool,
+        (ident, title): (&str, &str),
+        rulebook: &Rulebook,
+        at: DateTime<Utc>,
+    ) -> Result<Pdf, RenderError> {
+        let contents: Vec<Content> =
+            letters.iter().map(|it| it.document.content(rulebook)).collect();
+        let codes: Vec<Option<Qr>> =
+            letters.iter().map(|it| it.marks.verify_url.as_deref().and_then(Qr::of)).collect();
+        let run = Run {
+            letters: letters
+                .iter()
+                .zip(contents.iter().zip(&codes))
+                .map(|(letter, (content, qr))| Marked::of(letter, content, qr.as_ref(), duplex))
+                .collect(),
+            duplex,
+        };
+        let sheet = Sheet {
+            shared: &self.shared,
+            main: self.shared.convocation,
+            data: json(&run),
+            attachment: json(&()),
+            at,
+        };
+        let result = compile(&sheet);
+        self.sweep();
+        let mut paged = result?;
+        let mut start = 0;
+        for (letter, content) in letters.iter().zip(&contents) {
+            let length = content.sides.len();
+            let pages = paged.pages().get(start..start + length).unwrap_or_default();
+            let problems = overflow::problems(pages, letter.document, content);
+            if !problems.is_empty() {
+                return Err(RenderError::Data(problems));
+            }
+            start += if duplex { length.next_multiple_of(2) } else { length };
+        }
+        let last = contents.last().map_or(0, |it| if duplex { it.sides.len() % 2 } else { 0 });
+        if paged.pages().len() != start - last {
+            return Err(RenderError::Data(vec![too_many(paged.pages().len(), start - last)]));
+        }
+        let info = paged.info_mut();
+        info.title = Some(title.into());
+        info.author = contents.first().map(|it| it.author.as_str().into()).into_iter().collect();
+        let options = PdfOptions {
+            ident: Smart::Custom(ident.to_owned()),
+            creator: Smart::Custom(Some(concat!("Paraphe ", env!("CARGO_PKG_VERSION")).to_owned())),
+            timestamp: world::datetime(at).map(Timestamp::new_utc),
+            standards: self.letters.clone(),
+            ..PdfOptions::default()
+        };
+        let bytes = typst_pdf::pdf(&paged, &options)
+            .map_err(|errors| super::diagnostic::error(&sheet, &errors))?;
+        Ok(Pdf { bytes, pages: paged.pages().len() })
+    }
+}
+
+impl<'a> Marked<'a> {
+    fn of(
+        letter: &'a PrintedLetter<'_>,
+        content: &'a Content,
+        qr: Option<&'a Qr>,
+        duplex: bool,
+    ) -> Self {
+        let density = letter.fit.density;
+        let data = Data { content, specimen: letter.marks.specimen, density, qr };
+        let sheet = |page: usize| match (duplex, page) {
+            (true, 0) => letter.sheets.first(),
+            (true, _) => None,
+            (false, page) => letter.sheets.get(page),
+        };
+        let mark = |it: &'a SheetMark| {
+            Some(Mark { matrix: Matrix::of(&it.code)?, label: it.label.as_str() })
+        };
+        let marks = (0..content.sides.len()).map(|page| sheet(page).and_then(mark)).collect();
+        Self { data, marks }
+    }
+}
+
+fn too_many(pages: usize, limit: usize) -> Problem {
+    Problem {
+        code: "page.too_many",
+        severity: Severity::Error,
+        pointer: String::new(),
+        values: vec![("pages", pages.to_string()), ("limit", limit.to_string())],
+    }
+}
