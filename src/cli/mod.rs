@@ -7,6 +7,7 @@ mod check;
 mod completions;
 mod demo;
 mod languages;
+mod merge;
 mod offices;
 mod output;
 mod render;
@@ -21,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::assets::{AssetError, Assets};
 use crate::document::{Problem, Rulebook, RulebookError};
+use crate::merge::MergeError;
 use crate::render::{RenderError, Renderer};
 use crate::seal::verify::WordsError;
 
@@ -65,6 +67,8 @@ enum Verb {
     Render(render::Render),
     /// Say who signed a PDF, when, and what changed since
     Verify(verify::Verify),
+    /// Check a list of appointments and make its letters
+    Merge(Box<merge::Merge>),
     /// List the languages, their coverage and their review
     Languages(languages::Languages),
     /// List directorates and training centres
@@ -94,6 +98,9 @@ enum Failure {
     /// A page template is at fault.
     #[error(transparent)]
     Render(RenderError),
+    /// A list cannot be read or written.
+    #[error(transparent)]
+    Merge(MergeError),
     /// The command line asks for something that is not there.
     #[error("{0}")]
     Usage(String),
@@ -115,6 +122,7 @@ impl Cli {
             Verb::Check(it) => it.run(options),
             Verb::Render(it) => it.run(options),
             Verb::Verify(it) => it.run(options),
+            Verb::Merge(it) => it.run(options),
             Verb::Languages(it) => it.run(options),
             Verb::Offices(it) => it.run(options),
             Verb::Completions(it) => it.run(),
@@ -178,7 +186,8 @@ impl Failure {
         ExitCode::from(match self {
             Self::Usage(_) => 64,
             Self::Data => 65,
-            Self::Render(_) | Self::Rulebook(_) | Self::Words(_) => 70,
+            Self::Merge(MergeError::File(_)) => 74,
+            Self::Render(_) | Self::Rulebook(_) | Self::Words(_) | Self::Merge(_) => 70,
             Self::File { .. } | Self::Assets(_) => 74,
         })
     }
