@@ -1,0 +1,125 @@
+//! Files by the SHA-256 of what is stored: a folder, an S3-compatible store, or memory. Written once, never changed.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::StoreError;
+use super::keyring::hex;
+use crate::secret::Secret;
+
+/// Where the files are kept.
+#[derive(Debug, Clone)]
+pub enum BlobOptions {
+    /// A folder; each file is on the disk before its row.
+    Folder(PathBuf),
+    /// An S3-compatible store.
+    S3(S3Options),
+    /// Nowhere: gone with the process.
+    Memory,
+}
+
+/// An S3-compatible store.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct S3Options {
+    /// The bucket, which is there already.
+    pub bucket: String,
+    /// The server's address, such as `https://s3.example.org`.
+    pub endpoint: String,
+    /// The region's name; many servers take any.
+    pub region: String,
+    /// The access key's id.
+    pub access_key: String,
+    /// The access key's secret.
+    #[serde(skip, default = "no_secret")]
+    pub secret_key: Secret,
+    /// Whether an address without TLS is taken.
+    #[serde(default)]
+    pub allow_http: bool,
+}
+
+/// The files, by name. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Blobs(Arc<dyn ObjectStore>);
+
+impl Blobs {
+    pub(super) fn open(options: &BlobOptions) -> Result<Self, StoreError> {
+        Ok(Self(match options {
+            BlobOptions::Folder(path) => {
+                std::fs::create_dir_all(path).map_err(StoreError::file(path))?;
+                Arc::new(LocalFileSystem::new_with_prefix(path)?.with_fsync(true))
+            }
+            BlobOptions::S3(it) => Arc::new(
+                AmazonS3Builder::new()
+                    .with_bucket_name(&it.bucket)
+                    .with_endpoint(&it.endpoint)
+                    .with_region(&it.region)
+                    .with_access_key_id(&it.access_key)
+                    .with_secret_access_key(String::from_utf8_lossy(it.secret_key.expose()))
+                    .with_allow_http(it.allow_http)
+                    .build()?,
+            ),
+            BlobOptions::Memory => Arc::new(InMemory::new()),
+        }))
+    }
+
+    /// Keeps bytes and names them. The same bytes have the same name and are kept once.
+    pub(super) async fn put(&self, bytes: Vec<u8>) -> Result<String, StoreError> {
+        let name = hex(&Sha256::digest(&bytes));
+        let create = PutOptions::from(PutMode::Create);
+        match self.0.put_opts(&path(&name), bytes.into(), create).await {
+            Ok(_) | Err(Error::AlreadyExists { .. }) => Ok(name),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The bytes of a name, which they must still deserve.
+    pub(super) async fn get(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+        let bytes = self.0.get(&path(name)).await?.bytes().await?;
+        if hex(&Sha256::digest(&bytes)) != name {
+            return Err(StoreError::Damaged(format!("file {name}")));
+        }
+        Ok(bytes.into())
+    }
+
+    /// Deletes a file; one that is gone already is deleted.
+    pub(super) async fn delete(&self, name: &str) -> Result<(), StoreError> {
+        match self.0.delete(&path(name)).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The names of files last written before a moment, in batches.
+    pub(super) fn written_before(
+        &self,
+        moment: DateTime<Utc>,
+    ) -> BoxStream<'_, Result<HashSet<String>, StoreError>> {
+        let old = move |it: &ObjectMeta| it.last_modified < moment;
+        let names = self.0.list(None).try_filter(move |it| std::future::ready(old(it)));
+        let names = names.map_ok(|it| it.location.filename().unwrap_or_default().to_owned());
+        let chunks = names.try_chunks(500).map_err(|it| it.1.into());
+        Box::pin(chunks.map_ok(HashSet::from_iter))
+    }
+}
+
+/// `ab/abcdef…`: no folder holds more than a 256th of all.
+fn path(name: &str) -> Path {
+    Path::from(format!("{}/{name}", name.get(..2).unwrap_or_default()))
+}
+
+fn no_secret() -> Secret {
+    Secret::new([])
+}

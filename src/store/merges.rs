@@ -1,0 +1,462 @@
+//! Rows of a mail merge, claimed in chunks like mail: any number of machines work on one merge.
+//!
+//! `waiting -> claimed -> done | faulty`, with a fencing number; a row left behind is taken up again. Rows are sealed
+//! under the merge's own key, which is forgotten with them; the documents made from them have their dossiers' keys.
+//! What a row makes is put under a key of the merge and the row, so a row that is done twice makes one document.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::keyring::DataKey;
+use super::sql::{Row, Value, values};
+use super::writer::Writing;
+use super::{IdempotencyKey, Scope, Store, StoreError};
+
+/// A mail merge to begin.
+#[derive(Debug, Clone)]
+pub struct NewMerge {
+    /// A UUIDv7.
+    pub id: Uuid,
+    /// The submission's key: the same key and rows are the same merge.
+    pub key: IdempotencyKey,
+    /// SHA-256 of the rows.
+    pub digest: [u8; 32],
+    /// The office whose merge it is.
+    pub office: String,
+    /// What the caller needs to go on with it, such as the columns' names.
+    pub options: Vec<u8>,
+    /// How many rows it will have.
+    pub total: u32,
+}
+
+/// A mail merge.
+#[derive(Debug, Clone, Serialize)]
+pub struct Merge {
+    /// The merge.
+    pub id: Uuid,
+    /// The office whose merge it is.
+    pub office: String,
+    /// Who began it.
+    pub actor: String,
+    /// `loading`, `running`, `paused`, `cancelled`, `forgotten`.
+    pub state: String,
+    /// How many rows it has.
+    pub total: u32,
+    /// What the caller needs to go on with it; none once forgotten.
+    #[serde(skip)]
+    pub options: Option<Vec<u8>>,
+    /// When it began.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A row that a worker has, until its time is over.
+#[derive(Debug, Clone)]
+pub struct RowLease {
+    /// The merge.
+    pub merge: Uuid,
+    /// The row's number, as in the caller's table.
+    pub number: u32,
+    /// The row.
+    pub data: Vec<u8>,
+    fence: i64,
+    key: Arc<DataKey>,
+}
+
+/// What became of a row.
+#[derive(Debug, Clone)]
+pub enum RowOutcome {
+    /// Its document.
+    Done(Uuid),
+    /// Why there is none: the caller's words or JSON, kept sealed.
+    Faulty(String),
+    /// Not now: it waits again.
+    Later,
+}
+
+/// A row and what became of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct RowResult {
+    /// The row's number.
+    pub number: u32,
+    /// `waiting`, `claimed`, `done`, `faulty`, `cancelled`.
+    pub state: String,
+    /// Its document.
+    pub document: Option<Uuid>,
+    /// Why there is none; none once forgotten.
+    pub problem: Option<String>,
+}
+
+/// How a merge stands: its rows and its mails by state. The rows' counts add up to the total once it is running.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Rows.
+    pub rows: BTreeMap<String, i64>,
+    /// Mails.
+    pub mails: BTreeMap<String, i64>,
+}
+
+impl Store {
+    /// Begins a merge, or finds the one that was begun with this key and these rows: its id, and whether it is
+    /// loading still.
+    pub async fn begin_merge(
+        &self,
+        scope: &Scope,
+        merge: NewMerge,
+        at: DateTime<Utc>,
+    ) -> Result<(Uuid, bool), StoreError> {
+        scope.check(&merge.office, "office")?;
+        let NewMerge { id, key, digest, office, options, total } = merge;
+        let wrapped = self.keyring.make(&id.to_string())?;
+        let options = self.keyring.unwrap(&id.to_string(), &wrapped)?.seal(&place(id, 0), &options);
+        let (key, digest) = (self.idempotency(&key), self.keyed_digest(&digest));
+        let actor = scope.actor().to_owned();
+        self.write(move |it| {
+            Box::pin(async move {
+                let sql = "SELECT id, digest, state FROM merges WHERE idempotency = $1";
+                if let Some(row) = it.tx.row(sql, values![key]).await? {
+                    let same = row.get::<[u8; 32]>(1)? == digest;
+                    let loading = row.get::<String>(2)? == "loading";
+                    return if same { Ok((row.get(0)?, loading)) } else { Err(StoreError::KeyReused) };
+                }
+                let sql = "INSERT INTO keys (id, operator, wrapped) VALUES ($1, $2, $3)";
+                it.tx.change(sql, values![id, wrapped.operator, wrapped.bytes]).await?;
+                it.note(at, &actor, "merge_begun", id, total.to_string());
+                let sql = "INSERT INTO merges (id, key, idempotency, digest, office, actor, options, \
+                           state, total, created_at, changed_at) \
+                           VALUES ($1, $1, $2, $3, $4, $5, $6, 'loading', $7, $8, $8)";
+                let values = values![id, key, digest, office, actor, options, total, at];
+                it.tx.change(sql, values).await?;
+                Ok((id, true))
+            })
+        })
+        .await
+    }
+
+    /// Adds rows to a merge that is loading, in chunks of the caller's choice. A row that is there already stays.
+    pub async fn load_rows(
+        &self,
+        merge: Uuid,
+        rows: Vec<(u32, Vec<u8>)>,
+    ) -> Result<(), StoreError> {
+        let key = self.merge_key(merge).await?;
+        let sealed =
+            rows.into_iter().map(|(number, it)| (number, key.seal(&place(merge, number), &it)));
+        let sealed: Vec<_> = sealed.collect();
+        self.write(move |it| {
+            Box::pin(async move {
+                for (number, data) in sealed {
+                    let sql = "INSERT INTO merge_rows (merge, number, state, data) \
+                               VALUES ($1, $2, 'waiting', $3) ON CONFLICT DO NOTHING";
+                    it.tx.change(sql, values![merge, number, data]).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Lets workers at a merge whose rows are all there.
+    pub async fn start_merge(&self, merge: Uuid, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |it| {
+            Box::pin(async move {
+                let sql = "UPDATE merges SET state = 'running', changed_at = $1 WHERE id = $2 \
+                           AND state = 'loading' AND total = \
+                           (SELECT COUNT(*) FROM merge_rows WHERE merge = $2)";
+                it.wake = true;
+                if it.tx.change(sql, values![at, merge]).await? == 1 {
+                    return Ok(());
+                }
+                let row =
+                    it.tx.row("SELECT state FROM merges WHERE id = $1", values![merge]).await?;
+                match row.ok_or(StoreError::NotFound("merge"))?.get::<String>(0)?.as_str() {
+                    "loading" => {
+                        Err(StoreError::Setting("rows of the merge are missing".to_owned()))
+                    }
+                    _ => Ok(()),
+                }
+            })
+        })
+        .await
+    }
+
+    /// Gives a worker up to `most` rows of one running merge, the merge begun first if none is named. None left over:
+    /// that merge is done.
+    pub async fn claim_rows(
+        &self,
+        worker: &str,
+        merge: Option<Uuid>,
+        most: u32,
+        lease: Duration,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<RowLease>, StoreError> {
+        let worker = worker.to_owned();
+        let until = at + TimeDelta::from_std(lease).unwrap_or(TimeDelta::MAX);
+        let claimed = self.write(move |it| Box::pin(claim(it, worker, merge, most, until, at)));
+        let Some((merge, rows)) = claimed.await? else { return Ok(Vec::new()) };
+        let key = Arc::new(self.merge_key(merge).await?);
+        let lease = |row: &Row| {
+            let number = row.get(0)?;
+            let data = key.open(&place(merge, number), &row.get::<Vec<u8>>(1)?)?;
+            Ok(RowLease { merge, number, data, fence: row.get(2)?, key: key.clone() })
+        };
+        let mut rows = rows.iter().map(lease).collect::<Result<Vec<_>, StoreError>>()?;
+        rows.sort_by_key(|it| it.number);
+        Ok(rows)
+    }
+
+    /// Notes what became of rows. False: the lease was over, and another worker has the row or has done it.
+    pub async fn finish_rows(
+        &self,
+        rows: &[(RowLease, RowOutcome)],
+    ) -> Result<Vec<bool>, StoreError> {
+        let changes: Vec<Vec<Value>> = rows
+            .iter()
+            .map(|(row, outcome)| {
+                let (state, document, problem) = match outcome {
+                    RowOutcome::Done(id) => ("done", Some(*id), None),
+                    RowOutcome::Later => ("waiting", None, None),
+                    RowOutcome::Faulty(why) => {
+                        let place = problem_place(row.merge, row.number);
+                        ("faulty", None, Some(row.key.seal(&place, why.as_bytes())))
+                    }
+                };
+                values![state, document, problem, row.merge, row.number, row.fence]
+            })
+            .collect();
+        self.write(move |it| {
+            Box::pin(async move {
+                let mut sure = Vec::new();
+                for values in changes {
+                    // What was made of a row is kept elsewhere: the row itself is not kept.
+                    let sql = "UPDATE merge_rows SET state = $1, document = $2, problem = $3, \
+                               data = CASE WHEN $1 = 'done' THEN NULL ELSE data END, \
+                               lease_until = NULL WHERE merge = $4 AND number = $5 AND fence = $6 \
+                               AND state = 'claimed'";
+                    sure.push(it.tx.change(sql, values).await? == 1);
+                }
+                Ok(sure)
+            })
+        })
+        .await
+    }
+
+    /// Pauses a merge: no row is taken up, no mail of it leaves. `false` goes on with it.
+    pub async fn pause_merge(
+        &self,
+        scope: &Scope,
+        merge: Uuid,
+        paused: bool,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let (from, to, mail, action) = match paused {
+            true => ("'running', 'done'", "paused", ("ready", "held"), "merge_paused"),
+            false => ("'paused'", "running", ("held", "ready"), "merge_resumed"),
+        };
+        self.move_merge(scope, merge, from, to, &[mail], action, at).await
+    }
+
+    /// Stops a merge for good: rows that wait and mail that no worker has are cancelled. What was done stays.
+    pub async fn cancel_merge(
+        &self,
+        scope: &Scope,
+        merge: Uuid,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let from = "'loading', 'running', 'paused', 'done'";
+        let mail = &[("ready", "cancelled"), ("held", "cancelled"), ("late", "cancelled")];
+        self.move_merge(scope, merge, from, "cancelled", mail, "merge_cancelled", at).await
+    }
+
+    /// Forgets the rows and problems of an ended merge, and its key.
+    pub async fn forget_merge(
+        &self,
+        scope: &Scope,
+        merge: Uuid,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.move_merge(
+            scope,
+            merge,
+            "'done', 'cancelled'",
+            "forgotten",
+            &[],
+            "merge_forgotten",
+            at,
+        )
+        .await
+    }
+
+    /// A merge.
+    pub async fn merge(&self, scope: &Scope, merge: Uuid) -> Result<Merge, StoreError> {
+        let sql = "SELECT k.id, k.operator, k.wrapped, m.office, m.actor, m.state, m.total, m.options, \
+                   m.created_at FROM merges m LEFT JOIN keys k ON k.id = m.key WHERE m.id = $1";
+        let row = self.database.row(sql, values![merge]).await?;
+        let row = row.ok_or(StoreError::NotFound("merge"))?;
+        let office: String = row.get(3)?;
+        scope.check(&office, "merge")?;
+        let options = match row.get::<Option<Vec<u8>>>(7)? {
+            Some(it) => Some(self.key(&row, 0)?.open(&place(merge, 0), &it)?),
+            None => None,
+        };
+        Ok(Merge {
+            id: merge,
+            office,
+            actor: row.get(4)?,
+            state: row.get(5)?,
+            total: row.get(6)?,
+            options,
+            created_at: row.get(8)?,
+        })
+    }
+
+    /// The rows after a number and what became of them, in their order; of one state, if one is named.
+    pub async fn merge_rows(
+        &self,
+        scope: &Scope,
+        merge: Uuid,
+        state: Option<&str>,
+        after: u32,
+        most: u32,
+    ) -> Result<Vec<RowResult>, StoreError> {
+        self.merge(scope, merge).await?;
+        let sql = "SELECT k.id, k.operator, k.wrapped, r.number, r.state, r.document, r.problem \
+                   FROM merge_rows r JOIN merges m ON m.id = r.merge LEFT JOIN keys k ON k.id = m.key \
+                   WHERE r.merge = $1 AND r.number > $2 AND r.state = COALESCE($3, r.state) \
+                   ORDER BY r.number LIMIT $4";
+        let rows = self.database.rows(sql, values![merge, after, state.map(str::to_owned), most]);
+        let result = |row: &Row| {
+            let number = row.get(3)?;
+            Ok(RowResult {
+                number,
+                state: row.get(4)?,
+                document: row.get(5)?,
+                problem: self.text(row, 6, &problem_place(merge, number))?,
+            })
+        };
+        rows.await?.iter().map(result).collect()
+    }
+
+    /// How a merge stands.
+    pub async fn merge_counts(&self, scope: &Scope, merge: Uuid) -> Result<Counts, StoreError> {
+        self.merge(scope, merge).await?;
+        let mut tx = self.database.snapshot().await?;
+        let mut counts = Counts::default();
+        let sql = "SELECT state, COUNT(*) FROM merge_rows WHERE merge = $1 GROUP BY state";
+        for row in tx.rows(sql, values![merge]).await? {
+            counts.rows.insert(row.get(0)?, row.get(1)?);
+        }
+        let sql = "SELECT state, COUNT(*) FROM deliveries WHERE merge = $1 GROUP BY state";
+        for row in tx.rows(sql, values![merge]).await? {
+            counts.mails.insert(row.get(0)?, row.get(1)?);
+        }
+        Ok(counts)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "from where to where, with what")]
+    async fn move_merge(
+        &self,
+        scope: &Scope,
+        merge: Uuid,
+        from: &'static str,
+        to: &'static str,
+        mail: &[(&'static str, &'static str)],
+        action: &'static str,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.merge(scope, merge).await?;
+        let (actor, mail) = (scope.actor().to_owned(), mail.to_vec());
+        self.write(move |it| {
+            Box::pin(async move {
+                let sql = format!(
+                    "UPDATE merges SET state = $1, changed_at = $2 WHERE id = $3 AND state IN ({from})"
+                );
+                if it.tx.change(AssertSqlSafe(sql), values![to, at, merge]).await? == 0 {
+                    return Err(StoreError::Settled("in another state".to_owned()));
+                }
+                for (from, to) in mail {
+                    let sql = "UPDATE deliveries SET state = $1, changed_at = $2 \
+                               WHERE merge = $3 AND state = $4";
+                    it.tx.change(sql, values![to, at, merge, from]).await?;
+                }
+                if to == "cancelled" {
+                    let sql = "UPDATE merge_rows SET state = 'cancelled', fence = fence + 1, \
+                               lease_until = NULL WHERE merge = $1 AND state IN ('waiting', 'claimed')";
+                    it.tx.change(sql, values![merge]).await?;
+                }
+                if to == "forgotten" {
+                    let sql = "UPDATE merge_rows SET data = NULL, problem = NULL WHERE merge = $1";
+                    it.tx.change(sql, values![merge]).await?;
+                    let sql = "UPDATE merges SET options = NULL WHERE id = $1";
+                    it.tx.change(sql, values![merge]).await?;
+                    it.tx.change("DELETE FROM keys WHERE id = $1", values![merge]).await?;
+                }
+                it.wake |= to == "running";
+                it.note(at, &actor, action, merge, String::new());
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn merge_key(&self, merge: Uuid) -> Result<DataKey, StoreError> {
+        let sql = "SELECT k.id, k.operator, k.wrapped FROM merges m \
+                   LEFT JOIN keys k ON k.id = m.key WHERE m.id = $1";
+        let row = self.database.row(sql, values![merge]).await?;
+        self.key(&row.ok_or(StoreError::NotFound("merge"))?, 0)
+    }
+}
+
+// `MATERIALIZED`: PostgreSQL may otherwise run the inner query once a row, and so exceed its limit.
+macro_rules! claim {
+    ($lock:literal) => {
+        concat!(
+            "WITH next AS MATERIALIZED (SELECT number FROM merge_rows WHERE merge = $3 \
+             AND state = 'waiting' ORDER BY number LIMIT $4 ",
+            $lock,
+            ") UPDATE merge_rows SET state = 'claimed', worker = $1, fence = fence + 1, \
+             lease_until = $2 WHERE merge = $3 AND number IN (SELECT number FROM next) \
+             AND state = 'waiting' RETURNING number, data, fence"
+        )
+    };
+}
+
+async fn claim(
+    it: &mut Writing,
+    worker: String,
+    merge: Option<Uuid>,
+    most: u32,
+    until: DateTime<Utc>,
+    at: DateTime<Utc>,
+) -> Result<Option<(Uuid, Vec<Row>)>, StoreError> {
+    let sql = "SELECT id FROM merges WHERE state = 'running' AND id = COALESCE($1, id) ORDER BY id";
+    for row in it.tx.rows(sql, values![merge]).await? {
+        let merge: Uuid = row.get(0)?;
+        let sql = it.tx.either(claim!(""), claim!("FOR UPDATE SKIP LOCKED"));
+        let rows = it.tx.rows(sql, values![worker.as_str(), until, merge, most]).await?;
+        if !rows.is_empty() {
+            return Ok(Some((merge, rows)));
+        }
+        let sql = "UPDATE merges SET state = 'done', changed_at = $1 WHERE id = $2 \
+                   AND state = 'running' AND NOT EXISTS (SELECT 1 FROM merge_rows \
+                   WHERE merge = $2 AND state IN ('waiting', 'claimed'))";
+        if it.tx.change(sql, values![at, merge]).await? == 1 {
+            it.note(at, &worker, "merge_done", merge, String::new());
+        }
+    }
+    Ok(None)
+}
+
+/// What a sealed row is the value of; row 0 is the merge's options.
+fn place(merge: Uuid, number: u32) -> String {
+    format!("row {merge} {number}")
+}
+
+fn problem_place(merge: Uuid, number: u32) -> String {
+    format!("problem {merge} {number}")
+}

@@ -1,0 +1,78 @@
+//! Opens a database and brings it to this version's schema: forward only, newer ones untouched.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::StoreError;
+use super::sql::Database;
+
+/// How long a statement waits for another process's lock, and a caller for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Connections that read, on SQLite; all connections, on PostgreSQL.
+const CONNECTIONS: u32 = 8;
+
+const SQLITE: &[(i64, &str, &str)] = &[(1, "first", include_str!("migrations/sqlite/1_first.sql"))];
+const POSTGRES: &[(i64, &str, &str)] =
+    &[(1, "first", include_str!("migrations/postgres/1_first.sql"))];
+
+/// Opens `postgres://…`, or else an SQLite file, which it makes if its folder is there.
+pub(super) async fn open(database: &str) -> Result<Database, StoreError> {
+    if database.starts_with("postgres://") || database.starts_with("postgresql://") {
+        let options: PgConnectOptions = database
+            .parse()
+            .map_err(|error| StoreError::Setting(format!("the database's address: {error}")))?;
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+        let pool = pool.connect_with(options).await?;
+        migrator(POSTGRES).run(&pool).await.map_err(migration)?;
+        return Ok(Database::Postgres(pool));
+    }
+    let path = Path::new(database.strip_prefix("sqlite:").unwrap_or(database));
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|it| !it.is_dir()) {
+        let missing = format!("{}: the database's folder is not there; make it", folder.display());
+        return Err(StoreError::Setting(missing));
+    }
+    // Deleted content is overwritten, for an erased dossier's key must not linger in a free page.
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        .pragma("secure_delete", "ON");
+    let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE * 2);
+    let writer = writer.connect_with(options.clone()).await?;
+    migrator(SQLITE).run(&writer).await.map_err(migration)?;
+    let readers = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+    let readers = readers.connect_with(options.pragma("query_only", "ON")).await?;
+    Ok(Database::Sqlite { writer, readers })
+}
+
+/// The path of an SQLite database's file; none on PostgreSQL.
+pub(super) fn file(database: &str) -> Option<PathBuf> {
+    let remote = database.starts_with("postgres://") || database.starts_with("postgresql://");
+    (!remote).then(|| PathBuf::from(database.strip_prefix("sqlite:").unwrap_or(database)))
+}
+
+fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let migration = |&(version, name, sql): &(i64, &'static str, &'static str)| {
+        let simple = MigrationType::Simple;
+        Migration::new(version, Cow::Borrowed(name), simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(migrations.iter().map(migration).collect())
+}
+
+fn migration(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(version) => StoreError::Newer(version),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+        error => sqlx::Error::Migrate(Box::new(error)).into(),
+    }
+}
