@@ -4,19 +4,20 @@
 //! under the merge's own key, which is forgotten with them; the documents made from them have their dossiers' keys.
 //! What a row makes is put under a key of the merge and the row, so a row that is done twice makes one document.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+mod rows;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::keyring::DataKey;
-use super::sql::{Row, Value, values};
-use super::writer::Writing;
+use super::sql::{Row, values};
 use super::{IdempotencyKey, Scope, Store, StoreError};
+
+pub use rows::{RowLease, RowOutcome};
 
 /// A mail merge to begin.
 #[derive(Debug, Clone)]
@@ -53,30 +54,6 @@ pub struct Merge {
     pub options: Option<Vec<u8>>,
     /// When it began.
     pub created_at: DateTime<Utc>,
-}
-
-/// A row that a worker has, until its time is over.
-#[derive(Debug, Clone)]
-pub struct RowLease {
-    /// The merge.
-    pub merge: Uuid,
-    /// The row's number, as in the caller's table.
-    pub number: u32,
-    /// The row.
-    pub data: Vec<u8>,
-    fence: i64,
-    key: Arc<DataKey>,
-}
-
-/// What became of a row.
-#[derive(Debug, Clone)]
-pub enum RowOutcome {
-    /// Its document.
-    Done(Uuid),
-    /// Why there is none: the caller's words or JSON, kept sealed.
-    Faulty(String),
-    /// Not now: it waits again.
-    Later,
 }
 
 /// A row and what became of it.
@@ -180,67 +157,6 @@ impl Store {
                     }
                     _ => Ok(()),
                 }
-            })
-        })
-        .await
-    }
-
-    /// Gives a worker up to `most` rows of one running merge, the merge begun first if none is named. None left over:
-    /// that merge is done.
-    pub async fn claim_rows(
-        &self,
-        worker: &str,
-        merge: Option<Uuid>,
-        most: u32,
-        lease: Duration,
-        at: DateTime<Utc>,
-    ) -> Result<Vec<RowLease>, StoreError> {
-        let worker = worker.to_owned();
-        let until = at + TimeDelta::from_std(lease).unwrap_or(TimeDelta::MAX);
-        let claimed = self.write(move |it| Box::pin(claim(it, worker, merge, most, until, at)));
-        let Some((merge, rows)) = claimed.await? else { return Ok(Vec::new()) };
-        let key = Arc::new(self.merge_key(merge).await?);
-        let lease = |row: &Row| {
-            let number = row.get(0)?;
-            let data = key.open(&place(merge, number), &row.get::<Vec<u8>>(1)?)?;
-            Ok(RowLease { merge, number, data, fence: row.get(2)?, key: key.clone() })
-        };
-        let mut rows = rows.iter().map(lease).collect::<Result<Vec<_>, StoreError>>()?;
-        rows.sort_by_key(|it| it.number);
-        Ok(rows)
-    }
-
-    /// Notes what became of rows. False: the lease was over, and another worker has the row or has done it.
-    pub async fn finish_rows(
-        &self,
-        rows: &[(RowLease, RowOutcome)],
-    ) -> Result<Vec<bool>, StoreError> {
-        let changes: Vec<Vec<Value>> = rows
-            .iter()
-            .map(|(row, outcome)| {
-                let (state, document, problem) = match outcome {
-                    RowOutcome::Done(id) => ("done", Some(*id), None),
-                    RowOutcome::Later => ("waiting", None, None),
-                    RowOutcome::Faulty(why) => {
-                        let place = problem_place(row.merge, row.number);
-                        ("faulty", None, Some(row.key.seal(&place, why.as_bytes())))
-                    }
-                };
-                values![state, document, problem, row.merge, row.number, row.fence]
-            })
-            .collect();
-        self.write(move |it| {
-            Box::pin(async move {
-                let mut sure = Vec::new();
-                for values in changes {
-                    // What was made of a row is kept elsewhere: the row itself is not kept.
-                    let sql = "UPDATE merge_rows SET state = $1, document = $2, problem = $3, \
-                               data = CASE WHEN $1 = 'done' THEN NULL ELSE data END, \
-                               lease_until = NULL WHERE merge = $4 AND number = $5 AND fence = $6 \
-                               AND state = 'claimed'";
-                    sure.push(it.tx.change(sql, values).await? == 1);
-                }
-                Ok(sure)
             })
         })
         .await
@@ -404,7 +320,7 @@ impl Store {
         .await
     }
 
-    async fn merge_key(&self, merge: Uuid) -> Result<DataKey, StoreError> {
+    pub(super) async fn merge_key(&self, merge: Uuid) -> Result<DataKey, StoreError> {
         let sql = "SELECT k.id, k.operator, k.wrapped FROM merges m \
                    LEFT JOIN keys k ON k.id = m.key WHERE m.id = $1";
         let row = self.database.row(sql, values![merge]).await?;
@@ -412,51 +328,11 @@ impl Store {
     }
 }
 
-// `MATERIALIZED`: PostgreSQL may otherwise run the inner query once a row, and so exceed its limit.
-macro_rules! claim {
-    ($lock:literal) => {
-        concat!(
-            "WITH next AS MATERIALIZED (SELECT number FROM merge_rows WHERE merge = $3 \
-             AND state = 'waiting' ORDER BY number LIMIT $4 ",
-            $lock,
-            ") UPDATE merge_rows SET state = 'claimed', worker = $1, fence = fence + 1, \
-             lease_until = $2 WHERE merge = $3 AND number IN (SELECT number FROM next) \
-             AND state = 'waiting' RETURNING number, data, fence"
-        )
-    };
-}
-
-async fn claim(
-    it: &mut Writing,
-    worker: String,
-    merge: Option<Uuid>,
-    most: u32,
-    until: DateTime<Utc>,
-    at: DateTime<Utc>,
-) -> Result<Option<(Uuid, Vec<Row>)>, StoreError> {
-    let sql = "SELECT id FROM merges WHERE state = 'running' AND id = COALESCE($1, id) ORDER BY id";
-    for row in it.tx.rows(sql, values![merge]).await? {
-        let merge: Uuid = row.get(0)?;
-        let sql = it.tx.either(claim!(""), claim!("FOR UPDATE SKIP LOCKED"));
-        let rows = it.tx.rows(sql, values![worker.as_str(), until, merge, most]).await?;
-        if !rows.is_empty() {
-            return Ok(Some((merge, rows)));
-        }
-        let sql = "UPDATE merges SET state = 'done', changed_at = $1 WHERE id = $2 \
-                   AND state = 'running' AND NOT EXISTS (SELECT 1 FROM merge_rows \
-                   WHERE merge = $2 AND state IN ('waiting', 'claimed'))";
-        if it.tx.change(sql, values![at, merge]).await? == 1 {
-            it.note(at, &worker, "merge_done", merge, String::new());
-        }
-    }
-    Ok(None)
-}
-
 /// What a sealed row is the value of; row 0 is the merge's options.
-fn place(merge: Uuid, number: u32) -> String {
+pub(super) fn place(merge: Uuid, number: u32) -> String {
     format!("row {merge} {number}")
 }
 
-fn problem_place(merge: Uuid, number: u32) -> String {
+pub(super) fn problem_place(merge: Uuid, number: u32) -> String {
     format!("problem {merge} {number}")
 }

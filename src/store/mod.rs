@@ -5,16 +5,19 @@
 //! to forget its key. Every read takes a [`Scope`]. One struct serves SQLite and PostgreSQL.
 
 mod access;
+mod backup;
 mod blobs;
 mod deliveries;
 mod delivery;
 mod entry;
+mod erasure;
 mod error;
 mod keyring;
 mod ledger;
 mod merges;
 mod outbox;
 mod prepare;
+mod rotation;
 mod schema;
 mod sql;
 mod trail;
@@ -26,10 +29,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 pub use access::{By, Filter, Held, Page, Scope, Stand, Summary};
+pub use backup::Backup;
 pub use blobs::{BlobOptions, S3Options};
 pub use deliveries::{Delivery, DeliveryFilter, Queue, Resolution, Return, Try};
 pub use delivery::{Control, DeliveryState, Lease, Outcome, Swept};
 pub use entry::{Entry, IdempotencyKey, NewDelivery, Origin, Receipt, Record, State, Version};
+pub use erasure::{Erasure, Retention};
 pub use error::StoreError;
 pub use keyring::{KEY_LENGTH, fingerprint, make_operator_key};
 pub use merges::{Counts, Merge, NewMerge, RowLease, RowOutcome, RowResult};
@@ -93,6 +98,11 @@ impl Store {
     /// Closes the connections. What was answered is durable; what runs still is lost as a whole.
     pub async fn close(self) {
         self.database.close().await;
+    }
+
+    /// Overwrites what was deleted, as far as the database's own files go.
+    async fn scrub(&self) -> Result<(), StoreError> {
+        self.database.scrub().await
     }
 
     /// The key of a row that carries its wrapped form: name, operator's fingerprint, bytes.

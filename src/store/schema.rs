@@ -1,7 +1,7 @@
 //! Opens a database and brings it to this version's schema: forward only, newer ones untouched.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::SqlSafeStr;
@@ -53,12 +53,6 @@ pub(super) async fn open(database: &str) -> Result<Database, StoreError> {
     let readers = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
     let readers = readers.connect_with(options.pragma("query_only", "ON")).await?;
     Ok(Database::Sqlite { writer, readers })
-}
-
-/// The path of an SQLite database's file; none on PostgreSQL.
-pub(super) fn file(database: &str) -> Option<PathBuf> {
-    let remote = database.starts_with("postgres://") || database.starts_with("postgresql://");
-    (!remote).then(|| PathBuf::from(database.strip_prefix("sqlite:").unwrap_or(database)))
 }
 
 fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migrator {

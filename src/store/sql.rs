@@ -6,6 +6,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use sqlx::postgres::{PgArguments, PgListener, PgPool, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
@@ -106,6 +108,20 @@ impl Database {
         })
     }
 
+    /// Overwrites what was deleted, as far as the database's own files go.
+    pub(super) async fn scrub(&self) -> Result<(), StoreError> {
+        match self {
+            // `secure_delete` is on; what the log still holds goes into the file, and the log is cut off.
+            Self::Sqlite { writer, .. } => {
+                sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(writer).await?;
+            }
+            Self::Postgres(pool) => {
+                sqlx::query("VACUUM FULL keys").execute(pool).await?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn close(&self) {
         match self {
             Self::Sqlite { writer, readers } => {
@@ -147,6 +163,19 @@ impl Tx {
         values: Vec<Value>,
     ) -> Result<Option<Row>, StoreError> {
         Ok(self.rows(sql, values).await?.into_iter().next())
+    }
+
+    /// The rows that a reading statement answers with, one by one.
+    pub(super) fn stream(&mut self, sql: String) -> BoxStream<'_, Result<Row, StoreError>> {
+        let sql = AssertSqlSafe(sql);
+        match self {
+            Self::Sqlite(tx) => {
+                sqlx::query(sql).fetch(&mut **tx).map(|row| sqlite_row(&row?)).boxed()
+            }
+            Self::Postgres(tx) => {
+                sqlx::query(sql).fetch(&mut **tx).map(|row| postgres_row(&row?)).boxed()
+            }
+        }
     }
 
     /// Runs a statement and says how many rows it changed.

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use paraphe::secret::Secret;
 use paraphe::store::{BlobOptions, Store, StoreOptions, make_operator_key};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Row, SqlitePool};
 
 /// Runs each test, an `async fn(Place)`, once on SQLite and once on PostgreSQL.
 macro_rules! on_both {
@@ -75,6 +75,18 @@ impl Place {
             let mut it = PgConnection::connect(&self.options.database).await?;
             it.execute(sqlx::raw_sql(sql)).await?;
             it.close().await
+        }
+    }
+
+    /// The bytes that a statement answers with, past the store.
+    pub(crate) async fn bytes(&self, sql: &str) -> Vec<u8> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        if self.is_sqlite() {
+            let pool = SqlitePool::connect(&self.options.database).await.unwrap();
+            sqlx::query(sql).fetch_one(&pool).await.unwrap().get(0)
+        } else {
+            let pool = PgPool::connect(&self.options.database).await.unwrap();
+            sqlx::query(sql).fetch_one(&pool).await.unwrap().get(0)
         }
     }
 }

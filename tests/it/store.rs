@@ -1,7 +1,10 @@
 //! The store, on SQLite and on PostgreSQL: the same tests.
 
+mod backups;
 mod documents;
+mod merges;
 mod outbox;
+mod secrecy;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use paraphe::store::{Entry, IdempotencyKey, NewDelivery, Origin, Record, Scope, State, Version};

@@ -30,7 +30,7 @@ CREATE TABLE documents (
   replaces TEXT UNIQUE REFERENCES documents (id),
   root TEXT NOT NULL, -- the first document of the chain of replacements
   sequence BIGINT NOT NULL, -- how many it replaces, one by one
-  ends_on TEXT, -- the date that retention counts from
+  ends_on TEXT NOT NULL, -- the date that retention counts from
   record BYTEA, -- sealed; null once erased
   data BYTEA, -- sealed; null once erased
   created_at BIGINT NOT NULL,

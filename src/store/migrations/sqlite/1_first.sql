@@ -30,7 +30,7 @@ CREATE TABLE documents (
   replaces TEXT UNIQUE REFERENCES documents (id),
   root TEXT NOT NULL, -- the first document of the chain of replacements
   sequence INTEGER NOT NULL, -- how many it replaces, one by one
-  ends_on TEXT, -- the date that retention counts from
+  ends_on TEXT NOT NULL, -- the date that retention counts from
   record BLOB, -- sealed; null once erased
   data BLOB, -- sealed; null once erased
   created_at INTEGER NOT NULL,
