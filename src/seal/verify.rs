@@ -15,6 +15,7 @@ mod fault;
 mod field;
 mod file;
 mod judge;
+mod metadata;
 mod object;
 mod references;
 mod report;

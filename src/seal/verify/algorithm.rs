@@ -172,7 +172,8 @@ fn p384(point: &[u8], hash: &[u8], signature: &[u8]) -> bool {
     Signature::from_der(signature).is_ok_and(|it| key.verify_prehash(hash, &it).is_ok())
 }
 
-/// The parameters of PSS (RFC 4055, 3.1): one hash for all, and a salt as long as it.
+/// The parameters of PSS (RFC 4055, 3.1): one hash for all, and a salt as long as it (RFC 8017, 9.1
+/// note 4: a usual choice, and the one that can be verified here).
 fn pss(parameters: Value<'_>) -> Checked<Hash> {
     let mut inside = parameters.inside();
     let hash = Hash::read(inside.take(context(0))?.inner()?)?;
@@ -180,10 +181,10 @@ fn pss(parameters: Value<'_>) -> Checked<Hash> {
     let name = mask.take(OID)?;
     let mask_hash = Hash::read(mask.any()?)?;
     mask.end()?;
-    let salt = inside.take(context(2))?.inner()?.of(INTEGER)?.small()?;
+    let salt = inside.take(context(2))?.inner()?.of(INTEGER)?.content;
     let trailer = inside.maybe(context(3))?.map(|it| it.inner()?.small()).transpose()?;
     inside.end()?;
-    let plain = name.is(MGF1) && mask_hash == hash && salt == hash.size();
+    let plain = name.is(MGF1) && mask_hash == hash && salt == [hash.size()];
     ensure(plain && trailer.is_none_or(|it| it == 1), "algorithm.pss")?;
     Ok(hash)
 }

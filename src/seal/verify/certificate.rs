@@ -19,6 +19,7 @@ const fn oid(text: &str) -> ObjectIdentifier {
 pub(super) const TIME_STAMPING: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.8");
 pub(super) const OCSP_SIGNING: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.9");
 const SERVER: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.1");
+const DISTRIBUTION_POINTS: ObjectIdentifier = oid("2.5.29.31");
 const EXTENDED_KEY_USAGE: ObjectIdentifier = oid("2.5.29.37");
 
 /// The extensions that may be critical: the ones that are heeded here, and names and policies, which
@@ -163,6 +164,14 @@ impl Certificate {
     pub(super) fn lists(&self) -> bool {
         let usage: Checked<Option<KeyUsage>> = self.extension();
         usage.is_ok_and(|it| it.is_none_or(|it| it.crl_sign()))
+    }
+
+    /// Whether it names a distribution point (the content of a DistributionPointName) for its lists.
+    pub(super) fn distributed(&self, point: &[u8]) -> bool {
+        let mut extensions = self.parsed.tbs_certificate().extensions().into_iter().flatten();
+        let points = extensions.find(|it| it.extn_id == DISTRIBUTION_POINTS);
+        let bytes = points.map_or(&[][..], |it| it.extn_value.as_bytes());
+        !point.is_empty() && bytes.windows(point.len()).any(|it| it == point)
     }
 
     /// Whether its key may sign documents.

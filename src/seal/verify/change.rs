@@ -12,6 +12,8 @@ pub enum ChangeKind {
     ArchiveTimestamp,
     /// Certificates and revocation data were added for later verification.
     ValidationData,
+    /// The program that saved the file put its name and the date there.
+    Metadata,
     /// An object was added that belongs to none of these.
     Added,
     /// An object was altered in a way that no signature permits.
@@ -42,6 +44,7 @@ pub struct Change {
 impl ChangeKind {
     /// Whether any signature could permit it.
     pub(super) fn permissible(self) -> bool {
-        matches!(self, Self::Signature | Self::ArchiveTimestamp | Self::ValidationData)
+        use ChangeKind::{ArchiveTimestamp, Metadata, Signature, ValidationData};
+        matches!(self, Signature | ArchiveTimestamp | ValidationData | Metadata)
     }
 }

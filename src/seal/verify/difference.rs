@@ -120,9 +120,14 @@ impl Comparison<'_, '_> {
         let (old, new) = (self.file.catalog(self.old)?, self.file.catalog(self.new)?);
         let (Some(old), Some(new)) = (old.dict(), new.dict()) else { return Ok(()) };
         let (root, _) = self.file.root();
+        let trailer = |view: usize| &self.file.sections[view].trailer;
+        if trailer(self.new).get("Info") != trailer(self.old).get("Info") {
+            self.told.push((ChangeKind::Altered, None, "Info".to_owned()));
+        }
         for key in old.differing(new) {
             match key.as_str() {
                 "AcroForm" | "DSS" => {}
+                "Version" if new.get("Version").is_some_and(|it| it.is_name("2.0")) => {}
                 // Names of extensions, such as ESIC's for PAdES, hold no reference.
                 "Extensions" if new.get("Extensions").is_some_and(plain) => {}
                 _ => self.tell(ChangeKind::Altered, root, key),
@@ -130,6 +135,7 @@ impl Comparison<'_, '_> {
         }
         self.explained.insert(root);
         self.form(root, old, new)?;
+        self.metadata(root, old, new)?;
         if self.validation_data(root, old, new)? {
             self.told.push((ChangeKind::ValidationData, None, String::new()));
         }

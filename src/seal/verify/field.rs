@@ -115,7 +115,7 @@ pub(super) fn revision(file: &File<'_>, number: u32) -> Checked<usize> {
 }
 
 /// Checks that the signature covers its revision but for the hole, and that the hole is canonical:
-/// lower-case digits, one DER value, then zeros. Else a byte could change and nobody would see.
+/// digits of one case, one DER value, then zeros. Else a byte could change and nobody would see.
 pub(super) fn hole<'a>(file: &File<'a>, dict: &Dict, section: usize) -> Checked<Hole<'a>> {
     let range = dict.get("ByteRange").and_then(Object::array).unwrap_or_default();
     let range: Option<Vec<usize>> = range.iter().map(Object::size).collect();
@@ -134,7 +134,8 @@ pub(super) fn hole<'a>(file: &File<'a>, dict: &Dict, section: usize) -> Checked<
     let digits = digits.strip_prefix(b"<").and_then(|it| it.strip_suffix(b">"));
     let digits = digits.ok_or_else(|| Fault::new("signature.hole"))?;
     let lower = digits.iter().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
-    ensure(lower && digits.len() % 2 == 0, "signature.hole")?;
+    let upper = digits.iter().all(|it| matches!(it, b'0'..=b'9' | b'A'..=b'F'));
+    ensure((lower || upper) && digits.len() % 2 == 0, "signature.hole")?;
     let (value, padding) = leading(&contents.bytes).map_err(|_| Fault::new("signature.hole"))?;
     ensure(padding.iter().all(|it| *it == 0), "signature.hole")?;
     let parts = [&file.bytes[..*before], &file.bytes[*after..end]];

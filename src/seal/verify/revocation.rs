@@ -8,11 +8,12 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use super::algorithm::{Hash, Scheme};
 use super::certificate::{Certificate, OCSP_SIGNING};
 use super::der::{
-    BIT_STRING, ENUMERATED, INTEGER, OCTET_STRING, OID, SEQUENCE, Value, context, single,
+    BIT_STRING, BOOLEAN, ENUMERATED, INTEGER, OCTET_STRING, OID, SEQUENCE, Value, context, single,
 };
 use super::fault::{Checked, Fault, ensure};
 
 const BASIC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1.1");
+const ISSUING_DISTRIBUTION_POINT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
 const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
 
 /// What the file holds of lists and answers, as they stand.
@@ -38,6 +39,8 @@ struct Statement {
     revoked: Option<DateTime<Utc>>,
     from: DateTime<Utc>,
     until: Option<DateTime<Utc>>,
+    /// Whether it would have to name the certificate if it had been revoked.
+    complete: bool,
 }
 
 impl Statements {
@@ -71,7 +74,7 @@ impl Statements {
             }
             // It must reach to the moment, and be of a time when it had to list the certificate.
             let reaches = statement.until.map_or(statement.from >= at, |it| it >= at);
-            if reaches && statement.from <= certificate.not_after {
+            if reaches && statement.complete && statement.from <= certificate.not_after {
                 status = Status::Good;
             }
         }
@@ -98,8 +101,7 @@ fn listed(der: &[u8], of: &Certificate, issuer: &Certificate) -> Checked<Option<
     let until = until.map(|it| it.time()).transpose()?;
     let entries = next.next_if(|it| it.tag == SEQUENCE);
     let extensions = next.next_if(|it| it.tag == context(0));
-    // A critical extension narrows the list (parts, deltas, other issuers): then it proves nothing.
-    ensure(!extensions.map_or(Ok(false), |it| critical(it.inner()?))?, "revocation.partial")?;
+    let complete = extensions.map_or(Ok(true), |it| complete(it.inner()?, of))?;
     ensure(next.next().is_none() && issuer.lists(), "revocation.syntax")?;
     Scheme::read(algorithm, None)?.verify(&issuer.key, tbs.whole, signature)?;
     let serial = of.parsed.tbs_certificate().serial_number().as_bytes();
@@ -109,24 +111,42 @@ fn listed(der: &[u8], of: &Certificate, issuer: &Certificate) -> Checked<Option<
         let number = entry.take(INTEGER)?.content;
         let since = entry.any()?.time()?;
         let extensions = entry.maybe(SEQUENCE)?;
-        ensure(!extensions.map_or(Ok(false), critical)?, "revocation.partial")?;
+        let other = extensions.map_or(Ok(Vec::new()), critical)?;
+        ensure(other.is_empty(), "revocation.partial")?; // of another issuer
         if number == serial {
             revoked = Some(since);
         }
     }
-    Ok(Some(Statement { revoked, from, until }))
+    Ok(Some(Statement { revoked, from, until, complete }))
 }
 
-/// Whether a list of extensions has a critical one.
-fn critical(extensions: Value<'_>) -> Checked<bool> {
-    for extension in extensions.of(SEQUENCE)?.inside().rest()? {
-        let mut parts = extension.of(SEQUENCE)?.inside();
-        parts.take(OID)?;
-        if parts.any()?.truth().unwrap_or(false) {
-            return Ok(true);
+/// Whether a list is about certificates like this one: it has no issuing distribution point (RFC 5280,
+/// 5.2.5), or one that the certificate names. A delta, or an indirect list, is an error.
+fn complete(extensions: Value<'_>, of: &Certificate) -> Checked<bool> {
+    let mut complete = true;
+    for (name, value) in critical(extensions)? {
+        ensure(name.is(ISSUING_DISTRIBUTION_POINT), "revocation.partial")?;
+        for part in single(value.content)?.of(SEQUENCE)?.inside().rest()? {
+            ensure(part.tag != 0x84, "revocation.partial")?;
+            complete &= part.tag == context(0) && of.distributed(part.content);
         }
     }
-    Ok(false)
+    Ok(complete)
+}
+
+/// The critical ones of a list of extensions: names and values.
+fn critical(extensions: Value<'_>) -> Checked<Vec<(Value<'_>, Value<'_>)>> {
+    let mut found = Vec::new();
+    for extension in extensions.of(SEQUENCE)?.inside().rest()? {
+        let mut parts = extension.of(SEQUENCE)?.inside();
+        let name = parts.take(OID)?;
+        if let Some(critical) = parts.maybe(BOOLEAN)? {
+            if critical.truth()? {
+                found.push((name, parts.take(OCTET_STRING)?));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// What an answer says; `None` when it is on another certificate.
@@ -160,7 +180,7 @@ fn answered(der: &[u8], of: &Certificate, issuer: &Certificate) -> Checked<Optio
                 0xa1 => Some(status.inside().any()?.time()?),
                 _ => return Err(Fault::new("revocation.unknown")),
             };
-            found = Some(Statement { revoked, from, until });
+            found = Some(Statement { revoked, from, until, complete: true });
         }
     }
     let Some(statement) = found else { return Ok(None) };

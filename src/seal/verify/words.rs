@@ -200,6 +200,7 @@ impl Page<'_> {
             _ if !change.permitted => "change.forbidden",
             ChangeKind::Signature => "change.signature",
             ChangeKind::ArchiveTimestamp => "change.archive_timestamp",
+            ChangeKind::Metadata => "change.metadata",
             _ => "change.validation_data",
         };
         let object = change.object.map_or(String::new(), |it| it.to_string());
