@@ -108,8 +108,8 @@ fn every_sentence_is_used() {
         .keys()
         .filter(|key| {
             let base = key.rsplit_once('.').map_or(key.as_str(), |it| it.0);
-            let named =
-                users.contains(&format!("\"{key}\"")) || users.contains(&format!("\"{base}\""));
+            let quoted = |name: &str| users.contains(&format!("\"{name}\""));
+            let named = quoted(key) || (base.contains('.') && quoted(base));
             let of_family = families.iter().any(|it| key.starts_with(&format!("{it}.")));
             let title = key.starts_with("conv.") && key.ends_with(".title");
             !(named || of_family || title)
