@@ -118,6 +118,17 @@ fn every_sentence_is_used() {
     assert!(unused.is_empty(), "nothing prints {unused:?}");
 }
 
+/// « Madame » comes before a name, 女士 after it: the catalogue says, not the code.
+#[test]
+fn a_title_stands_where_its_language_puts_it() {
+    let person = |language: &str| {
+        let document = SHOP.check(&letter(language)).unwrap();
+        document.content(&SHOP.rulebook).sides[1].values["person"].plain()
+    };
+    assert_eq!(person("en"), "Ms\u{a0}Amina SPECIMEN");
+    assert_eq!(person("zh-Hans"), "Amina SPECIMEN\u{a0}女士");
+}
+
 #[test]
 fn stamping_pins_every_sentence_and_keeps_the_file() {
     let text = source("templates/locales/en.toml");
