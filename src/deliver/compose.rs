@@ -15,7 +15,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use lettre::message::header::{
-    ContentDisposition, ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue,
+    ContentDisposition, ContentTransferEncoding, ContentType,
 };
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use minijinja::value::Serde;
@@ -25,6 +25,7 @@ use uuid::Uuid;
 use super::address::{self, AddressError};
 use super::body::{self, Dress, Whole};
 use super::calendar::{self, Event};
+use super::header::{self, AutoSubmitted, Language};
 use super::{MailOptions, MailerError};
 use crate::assets::Assets;
 use crate::class::Class;
@@ -202,9 +203,8 @@ impl Mailer {
         }
         let message_id = format!("<{}@{domain}>", dispatch.id);
         let from = Mailbox::new(Some(name), office);
-        let message = Message::builder()
+        let mut message = Message::builder()
             .from(from.clone())
-            .reply_to(from)
             .to(Mailbox::new(None, recipient.clone()))
             .subject(subject)
             .date(at.into())
@@ -212,6 +212,8 @@ impl Mailer {
             .header(AutoSubmitted)
             .header(language)
             .multipart(outer)?;
+        message.headers_mut().set(header::From(from.clone()));
+        message.headers_mut().set(header::ReplyTo(from));
         Ok(Mail { message_id, recipient: recipient.to_string(), bytes: message.formatted() })
     }
 
@@ -291,34 +293,3 @@ fn calendar_type(method: &str) -> ContentType {
     ContentType::parse(&format!("text/calendar; charset=utf-8; method={method}"))
         .unwrap_or(ContentType::TEXT_PLAIN)
 }
-
-/// `Content-Language` (RFC 3282).
-#[derive(Debug, Clone)]
-struct Language(String);
-
-/// `Auto-Submitted: auto-generated` (RFC 3834): no machine answers it.
-#[derive(Debug, Clone)]
-struct AutoSubmitted;
-
-/// A header of one constant name.
-macro_rules! header {
-    ($type:ty, $name:literal, $this:ident => $value:expr) => {
-        impl Header for $type {
-            fn name() -> HeaderName {
-                HeaderName::new_from_ascii_str($name)
-            }
-
-            fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-                Err("this header is only written".into())
-            }
-
-            fn display(&self) -> HeaderValue {
-                let $this = self;
-                HeaderValue::new(Self::name(), $value)
-            }
-        }
-    };
-}
-
-header!(Language, "Content-Language", this => this.0.clone());
-header!(AutoSubmitted, "Auto-Submitted", _this => "auto-generated".to_owned());

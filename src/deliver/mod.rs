@@ -11,6 +11,7 @@ mod calendar;
 mod clock;
 mod compose;
 mod dkim;
+mod header;
 mod inbox;
 mod smtp;
 mod tls;
