@@ -1,6 +1,14 @@
-//! Embedded files are part of the binary: a changed one builds it anew.
+//! Embedded files are part of the binary: a changed one builds it anew. So is the commit it was built from.
+
+use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=templates");
     println!("cargo::rerun-if-changed=fonts");
+    println!("cargo::rerun-if-changed=src/store/migrations");
+    let commit = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
+    let commit = commit.ok().filter(|it| it.status.success());
+    let commit = commit.and_then(|it| String::from_utf8(it.stdout).ok());
+    let commit = commit.map_or_else(|| "released".to_owned(), |it| it.trim().to_owned());
+    println!("cargo::rustc-env=PARAPHE_COMMIT={commit}");
 }

@@ -88,6 +88,11 @@ impl Assets {
         hex(&hash.finalize())
     }
 
+    /// SHA-256 of one file, in hexadecimal digits; that of nothing for a file that is not there.
+    pub fn digest_of(&self, path: &str) -> String {
+        hex(&Sha256::digest(self.get(path).unwrap_or_default()))
+    }
+
     /// Lays the files below `folder` over the ones at `prefix`.
     fn lay(&mut self, folder: &Path, prefix: &str) -> Result<(), AssetError> {
         let fail = |source| AssetError { path: folder.to_owned(), source };

@@ -5,7 +5,9 @@
 //! into a folder. Secrets are named by their file, never written into the settings.
 
 mod faults;
+mod parts;
 mod sections;
+mod trial;
 
 use std::path::{Path, PathBuf};
 

@@ -1,1 +1,288 @@
 //! The whole journey of a document: issue and sign.
+//!
+//! An [`Order`] comes in; a [`Receipt`] goes out when row, file and mail are kept for good. The desk, the
+//! API, the command line and the mail merge all walk this way and add nothing.
+//!
+//! A letter is issued, sealed and put with its mail in one transaction. A contract is put without mail;
+//! the signature that completes it is put together with its mail and with the convocations for the dates
+//! it fixes, so a half-signed contract can never leave.
+
+mod error;
+mod open;
+mod order;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use uuid::{NoContext, Timestamp, Uuid};
+
+use crate::deliver::{Dispatch, Enclosure, Mailer};
+use crate::document::{Document, Rulebook};
+use crate::render::{Marks, Renderer};
+use crate::seal::{Act, SealedPdf, Sealer};
+use crate::store::{
+    By, Entry, Filter, Held, NewDelivery, Origin, Page, Receipt, Record, Scope, State, Store,
+    StoreError, Version,
+};
+
+pub use error::IssueError;
+pub use open::OpenError;
+pub use order::Order;
+
+/// What the journey needs, built once from the settings.
+pub struct Pipeline {
+    /// Law, places and sentences.
+    pub rulebook: Rulebook,
+    /// Page templates and fonts.
+    pub renderer: Renderer,
+    /// The office's key.
+    pub sealer: Sealer,
+    /// What is kept.
+    pub store: Store,
+    /// Mail templates.
+    pub mailer: Mailer,
+    /// Where readers verify a document; its reference is appended.
+    pub verify_url: Option<String>,
+    /// Whether each page says that it is a specimen.
+    pub specimen: bool,
+    program: String,
+    /// Hash of all templates and fonts, and of each catalogue by tag.
+    assets: String,
+    catalogues: BTreeMap<String, String>,
+    cores: Semaphore,
+}
+
+impl Pipeline {
+    /// Issues one document: the whole journey. The same key and data give the first receipt again.
+    pub async fn issue(
+        self: &Arc<Self>,
+        scope: &Scope,
+        order: Order,
+        at: DateTime<Utc>,
+    ) -> Result<Receipt, IssueError> {
+        if let Some(receipt) = self.store.receipt(&order.key, order.digest()).await? {
+            return Ok(receipt);
+        }
+        let entry = self.prepare(scope, order, at).await?;
+        Ok(self.store.put(entry, at).await?)
+    }
+
+    /// Everything up to what is kept: check, render, seal, compose.
+    pub async fn prepare(
+        self: &Arc<Self>,
+        scope: &Scope,
+        order: Order,
+        at: DateTime<Utc>,
+    ) -> Result<Entry, IssueError> {
+        let document = Document::check(&order.input, &self.rulebook, at);
+        let document = document.map_err(IssueError::Data)?;
+        if !scope.allows(document.office_id()) {
+            return Err(StoreError::NotFound("office").into());
+        }
+        let earlier = self.earlier(scope, &document, at).await?;
+        let journey = self.clone();
+        let core = self.cores.acquire().await.map_err(|_| IssueError::Ending)?;
+        let entry = spawn_blocking(move || journey.make(&document, &order, earlier, at)).await;
+        drop(core);
+        entry.map_err(|_| IssueError::Ending)?
+    }
+
+    /// Adds one more signature to a contract at `version`. The one that completes it releases its mail and
+    /// the convocations for the dates that it fixes, in the same transaction.
+    pub async fn sign(
+        self: &Arc<Self>,
+        scope: &Scope,
+        id: Uuid,
+        version: u32,
+        field: &str,
+        act: Act,
+        at: DateTime<Utc>,
+    ) -> Result<Receipt, IssueError> {
+        let held = self.store.document(scope, id, at).await?;
+        if held.version != version {
+            return Err(StoreError::Conflict { current: held.version }.into());
+        }
+        let data = self.store.data(scope, id, at).await?;
+        let file = self.store.file(scope, id, Some(version), at).await?;
+        let (journey, field) = (self.clone(), field.to_owned());
+        let actor = scope.actor().to_owned();
+        let signed =
+            spawn_blocking(move || journey.add(&held, &data, file, &field, &act, &actor, at));
+        let signed = signed.await.map_err(|_| IssueError::Ending)??;
+        let Signed { version: next, state, follow } = signed;
+        Ok(self.store.append(scope, id, version, next, state, follow, at).await?)
+    }
+
+    /// The document whose place this one takes, and where it stands in that one's chain.
+    async fn earlier(
+        &self,
+        scope: &Scope,
+        document: &Document,
+        at: DateTime<Utc>,
+    ) -> Result<Option<Earlier>, IssueError> {
+        let Some(reference) = document.supersedes(&self.rulebook) else { return Ok(None) };
+        let by = Some(By::Reference(reference.to_owned()));
+        let filter = Filter { by, ..Filter::default() };
+        let found = self.store.list(scope, &filter, Page { after: None, most: 1 }).await?;
+        let Some(found) = found.first() else { return Ok(None) };
+        let held = self.store.document(scope, found.id, at).await?;
+        Ok(Some(Earlier { id: held.id, root: held.root, sequence: held.sequence + 1 }))
+    }
+
+    /// Renders, seals and composes: what takes a core.
+    fn make(
+        &self,
+        document: &Document,
+        order: &Order,
+        earlier: Option<Earlier>,
+        at: DateTime<Utc>,
+    ) -> Result<Entry, IssueError> {
+        let pdf = self.renderer.render(document, &self.rulebook, &self.marks(document), at)?;
+        let sealed = self.sealer.seal(&pdf, document, &self.rulebook, at)?;
+        let letter = document.step().is_some();
+        let state = if letter { State::Complete } else { State::Presented };
+        let chain = earlier.as_ref().map_or((order.id, 0), |it| (it.root, it.sequence));
+        let deliveries = if letter {
+            self.mails(document, sealed.bytes(), chain, order.not_before, at)?
+        } else {
+            Vec::new()
+        };
+        Ok(Entry {
+            id: order.id,
+            key: order.key.clone(),
+            digest: *order.digest(),
+            record: record(document, &self.rulebook),
+            data: document.data(),
+            level: sealed.level().to_string(),
+            file: sealed.into_bytes(),
+            state,
+            replaces: earlier.map(|it| it.id),
+            origin: self.origin(document),
+            deliveries,
+            merge: order.merge,
+            actor: order.actor.clone(),
+        })
+    }
+
+    /// One more signature, and what it releases.
+    #[expect(clippy::too_many_arguments, reason = "the contract, and one signature")]
+    fn add(
+        &self,
+        held: &Held,
+        data: &[u8],
+        file: Vec<u8>,
+        field: &str,
+        act: &Act,
+        actor: &str,
+        at: DateTime<Utc>,
+    ) -> Result<Signed, IssueError> {
+        // As of its issue: what was sound then is not judged anew.
+        let document = Document::check(data, &self.rulebook, held.created_at);
+        let document = document.map_err(IssueError::Data)?;
+        let sealed = SealedPdf::read(file)?;
+        let signed = self.sealer.sign(&sealed, field, act, at)?;
+        let complete = signed.turn().0.is_empty();
+        let (mut deliveries, mut follow) = (Vec::new(), Vec::new());
+        if complete {
+            deliveries =
+                self.mails(&document, signed.bytes(), (held.root, held.sequence), None, at)?;
+            for input in document.convocations(&self.rulebook) {
+                let order =
+                    Order::new(fresh_id(at), None, input, actor).map_err(IssueError::Data)?;
+                let letter = Document::check(&order.input, &self.rulebook, at);
+                let letter = letter.map_err(IssueError::Data)?;
+                follow.push(self.make(&letter, &order, None, at)?);
+            }
+        }
+        let version = Version {
+            level: signed.level().to_string(),
+            file: Some(signed.into_bytes()),
+            origin: self.origin(&document),
+            act: format!("signed {field}"),
+            deliveries,
+        };
+        let state = if complete { State::Complete } else { State::PartlySigned };
+        Ok(Signed { version, state, follow })
+    }
+
+    /// One mail to each address; none where the person has none: it goes by post.
+    fn mails(
+        &self,
+        document: &Document,
+        file: &[u8],
+        (root, sequence): (Uuid, u32),
+        not_before: Option<DateTime<Utc>>,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<NewDelivery>, IssueError> {
+        let first = root.to_string();
+        let mail = |recipient: &str| {
+            let id = fresh_id(at);
+            let dispatch = Dispatch { id, recipient, first: &first, sequence };
+            let sent = not_before.unwrap_or(at);
+            let enclosure = Enclosure::Attached(file);
+            let mail = self.mailer.compose(document, &self.rulebook, enclosure, &dispatch, sent)?;
+            Ok(NewDelivery {
+                id,
+                recipient: mail.recipient,
+                message: mail.bytes,
+                message_id: mail.message_id,
+                not_before,
+                late_after: document.late_after(&self.rulebook),
+            })
+        };
+        document.emails().into_iter().map(mail).collect()
+    }
+
+    /// What is printed beside the content.
+    pub fn marks(&self, document: &Document) -> Marks {
+        let url = self.verify_url.as_ref();
+        let verify_url = url.map(|it| format!("{it}{}", document.reference()));
+        Marks { verify_url, specimen: self.specimen }
+    }
+
+    fn origin(&self, document: &Document) -> Origin {
+        let catalogue = self.catalogues.get(document.language());
+        Origin {
+            program: self.program.clone(),
+            assets: self.assets.clone(),
+            catalogue: catalogue.cloned().unwrap_or_default(),
+        }
+    }
+}
+
+/// The document whose place another takes.
+struct Earlier {
+    id: Uuid,
+    root: Uuid,
+    sequence: u32,
+}
+
+/// A signed contract, and the letters it releases.
+struct Signed {
+    version: Version,
+    state: State,
+    follow: Vec<Entry>,
+}
+
+fn record(document: &Document, rulebook: &Rulebook) -> Record {
+    Record {
+        kind: document.kind().name().to_owned(),
+        reference: document.reference().to_owned(),
+        dossier: document.dossier().to_owned(),
+        office: document.office_id().to_owned(),
+        language: document.language().to_owned(),
+        foreigner_number: document.foreigner_numbers().first().map(|it| (*it).to_owned()),
+        step: document.step().map(|it| it.0.to_owned()),
+        emails: document.emails().into_iter().map(str::to_owned).collect(),
+        ends_on: Some(document.ends_on(rulebook)),
+    }
+}
+
+/// A new UUIDv7 of a moment (RFC 9562, 5.7).
+pub fn fresh_id(at: DateTime<Utc>) -> Uuid {
+    let seconds = u64::try_from(at.timestamp()).unwrap_or_default();
+    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, at.timestamp_subsec_nanos()))
+}

@@ -32,6 +32,12 @@ pub enum ConfigError {
     /// The file is no TOML, or says what no setting means.
     #[error("the settings are at fault:\n{}", .0.join("\n"))]
     Faults(Vec<String>),
+    /// The seal's key or its options.
+    #[error("the seal: {0}")]
+    Seal(String),
+    /// The mail server's options.
+    #[error("the mail server: {0}")]
+    Mail(String),
     /// Production needs more.
     #[error("{path}: mode = \"production\" needs more settings:\n{}", .missing.join("\n"))]
     Missing {
@@ -47,7 +53,7 @@ impl ConfigError {
     pub fn class(&self) -> Class {
         match self {
             Self::File { .. } | Self::Secret { .. } | Self::Credential(_) => Class::Us,
-            Self::Faults(_) | Self::Missing { .. } => Class::Caller,
+            Self::Faults(_) | Self::Missing { .. } | Self::Seal(_) | Self::Mail(_) => Class::Caller,
         }
     }
 }

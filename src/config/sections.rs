@@ -62,6 +62,8 @@ pub struct SealSection {
     pub level: Option<Level>,
     /// The address of the timestamp authority (RFC 3161), for levels above `b-b`.
     pub tsa_url: Option<String>,
+    /// Files of the certificates that the timestamp authority's must lead to (PEM).
+    pub tsa_trust_files: Vec<String>,
     /// Whether letters are sealed too.
     pub letters: bool,
     /// Files of certificates whose signatures are known here (PEM), beside the office's own root.
@@ -109,8 +111,19 @@ pub struct MailSection {
     pub dkim: Option<DkimSection>,
     /// The mailbox that failures are returned to.
     pub imap: Option<ImapSection>,
+    /// The domain of Message-IDs and calendar entries [default: that of the office's mailbox].
+    pub domain: Option<String>,
     /// The most mails a minute, over all workers.
     pub per_minute: Option<u32>,
+    /// After how long a letter that was put off is tried again first [default: 300].
+    #[schemars(range(min = 1, max = 86400))]
+    pub first_retry_seconds: Option<u32>,
+    /// How often a letter may be put off before it counts as refused [default: 30].
+    #[schemars(range(min = 1, max = 1000))]
+    pub most_tries: Option<u32>,
+    /// How often workers take back what lost workers have left [default: 20].
+    #[schemars(range(min = 1, max = 3600))]
+    pub sweep_seconds: Option<u32>,
 }
 
 /// A server that takes mails.
@@ -127,8 +140,12 @@ pub struct SmtpSection {
     pub user: Option<String>,
     /// The file of the user's password.
     pub password_file: Option<String>,
-    /// The file of a certificate authority to trust beside the system's (PEM).
+    /// The file of a certificate authority to trust in place of the system's (PEM).
     pub ca_file: Option<String>,
+    /// The name by which we present ourselves.
+    pub hello: Option<String>,
+    /// Where failures are returned to [default: the office's own mailbox].
+    pub return_path: Option<String>,
     /// How many connections at the most [default: 4].
     #[schemars(range(min = 1, max = 64))]
     pub connections: Option<u32>,
@@ -172,8 +189,10 @@ pub struct ImapSection {
     pub user: String,
     /// The file of the password.
     pub password_file: String,
-    /// The file of a certificate authority to trust beside the system's (PEM).
+    /// The file of the certificates to trust in place of the system's (PEM).
     pub ca_file: Option<String>,
+    /// Its folder [default: INBOX].
+    pub folder: Option<String>,
 }
 
 /// The service.

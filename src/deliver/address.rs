@@ -49,7 +49,8 @@ pub fn parse(text: &str) -> Result<Address, AddressError> {
     let domain = Uts46::new()
         .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Verify)
         .map_err(|_| AddressError::Domain)?;
-    let numeric = domain.rsplit('.').next().is_some_and(|it| it.bytes().all(|b| b.is_ascii_digit()));
+    let numeric =
+        domain.rsplit('.').next().is_some_and(|it| it.bytes().all(|b| b.is_ascii_digit()));
     if !domain.contains('.') || numeric {
         return Err(AddressError::Domain);
     }

@@ -118,18 +118,13 @@ impl Writer<'_> {
                     }
                 }
                 for section in &letter.sections {
-                    words
-                        .sections
-                        .push(self.block(&section.title, self.say_all(&section.clauses)));
+                    words.sections.push(self.block(&section.title, self.say_all(&section.clauses)));
                 }
                 words.closing.extend(self.calendar());
                 words.foot.push(self.say(letter.privacy));
             }
             Body::Contract(agreement) | Body::Family(agreement) => {
-                words.intro = self.say_all(&[
-                    "mail.contract.keep",
-                    "mail.contract.error",
-                ]);
+                words.intro = self.say_all(&["mail.contract.keep", "mail.contract.error"]);
                 let rows: Vec<_> =
                     agreement.calendar.iter().flat_map(|row| self.row(row)).collect();
                 if !rows.is_empty() {

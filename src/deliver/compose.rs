@@ -14,9 +14,7 @@
 //! ```
 
 use chrono::{DateTime, NaiveDate, Utc};
-use lettre::message::header::{
-    ContentDisposition, ContentTransferEncoding, ContentType,
-};
+use lettre::message::header::{ContentDisposition, ContentTransferEncoding, ContentType};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
@@ -142,7 +140,8 @@ impl Mailer {
         let content = document.content(rulebook);
         let french = &content.sides[0].values;
         let recipient = address::parse(dispatch.recipient).map_err(ComposeError::Recipient)?;
-        let office = address::parse(&plain(french, "office_email")).map_err(ComposeError::Office)?;
+        let office =
+            address::parse(&plain(french, "office_email")).map_err(ComposeError::Office)?;
         let name = address::clean(&plain(french, "office_name"));
         let domain = self.options.domain.clone().unwrap_or_else(|| office.domain().to_owned());
         let agenda = document.agenda(rulebook);
@@ -179,15 +178,16 @@ impl Mailer {
         let mut outer = MultiPart::mixed().boundary(format!("={id}=mixed")).build();
         let stem = file_stem(document);
         if let Some((method, text)) = &calendar {
-            inner = inner.singlepart(
-                SinglePart::builder().header(calendar_type(method)).body(text.clone()),
-            );
+            inner = inner
+                .singlepart(SinglePart::builder().header(calendar_type(method)).body(text.clone()));
         }
         outer = outer.multipart(inner);
         if let Enclosure::Attached(file) = enclosure {
             outer = outer.singlepart(
                 SinglePart::builder()
-                    .header(ContentType::parse("application/pdf").unwrap_or(ContentType::TEXT_PLAIN))
+                    .header(
+                        ContentType::parse("application/pdf").unwrap_or(ContentType::TEXT_PLAIN),
+                    )
                     .header(ContentDisposition::attachment(&format!("{stem}.pdf")))
                     .header(ContentTransferEncoding::Base64)
                     .body(file.to_vec()),

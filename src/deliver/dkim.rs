@@ -194,7 +194,11 @@ fn relax_body(body: &[u8]) -> Vec<u8> {
             out.extend_from_slice(b"\r\n");
         }
         for (number, word) in line.chunk_by(|a, b| is_blank(a) == is_blank(b)).enumerate() {
-            out.extend_from_slice(if number % 2 == usize::from(!is_blank(&line[0])) { b" " } else { word });
+            out.extend_from_slice(if number % 2 == usize::from(!is_blank(&line[0])) {
+                b" "
+            } else {
+                word
+            });
         }
         out.extend_from_slice(b"\r\n");
     }

@@ -145,7 +145,8 @@ async fn write(folder: &Path, letter: &Outgoing<'_>) -> io::Result<()> {
 pub(super) fn sender(message: &[u8]) -> Option<&str> {
     let head = message.split(|it| *it == b'\n').take_while(|it| !it.trim_ascii().is_empty());
     let mut lines = head.map(|it| std::str::from_utf8(it).unwrap_or_default().trim_end());
-    let mut from = lines.find(|it| it.get(..5).is_some_and(|it| it.eq_ignore_ascii_case("from:")))?;
+    let mut from =
+        lines.find(|it| it.get(..5).is_some_and(|it| it.eq_ignore_ascii_case("from:")))?;
     loop {
         if let Some((_, address)) = from.rsplit_once('<') {
             return address.split_once('>').map(|it| it.0);

@@ -232,8 +232,7 @@ async fn deliver(desk: Arc<Desk>, lease: Lease) -> Option<End> {
             return None;
         }
     };
-    let letter =
-        Outgoing { id: lease.delivery, recipient: &lease.recipient, message: &message };
+    let letter = Outgoing { id: lease.delivery, recipient: &lease.recipient, message: &message };
     let may_leave = async {
         let noted = desk.store.transmitting(&[&lease], desk.clock.now()).await;
         let sure = matches!(noted.as_deref(), Ok([true]));

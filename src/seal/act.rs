@@ -113,7 +113,9 @@ pub(super) fn admit<'a>(
 ) -> Result<(&'a Field, &'a Signatory), SealError> {
     let turn = turn(fields);
     let field = wanted.to_owned();
-    let found = fields.iter().find_map(|it| Some((it, it.signatory.as_ref()?)).filter(|_| it.name == wanted));
+    let found = fields
+        .iter()
+        .find_map(|it| Some((it, it.signatory.as_ref()?)).filter(|_| it.name == wanted));
     let Some((found, signatory)) = found else { return Err(SealError::NoField { field, turn }) };
     if found.value.is_some() {
         return Err(SealError::AlreadySigned { field, turn });

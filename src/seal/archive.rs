@@ -127,13 +127,15 @@ fn store(
         None => Dictionary::new(),
     };
     let mut store = dictionary! { "Type" => name("DSS") };
-    let kinds = [("Certs", &proofs.certificates), ("CRLs", &proofs.lists), ("OCSPs", &proofs.answers)];
+    let kinds =
+        [("Certs", &proofs.certificates), ("CRLs", &proofs.lists), ("OCSPs", &proofs.answers)];
     for (key, values) in kinds {
         let mut references = match update.get(&earlier, key.as_bytes())? {
             Some(list) => list.as_array()?.clone(),
             None => Vec::new(),
         };
-        let held = references.iter().map(|it| content(update, it)).collect::<Result<Vec<_>, _>>()?;
+        let held =
+            references.iter().map(|it| content(update, it)).collect::<Result<Vec<_>, _>>()?;
         for value in values.iter().filter(|it| !held.contains(it)) {
             let stream = Stream::new(Dictionary::new(), value.clone());
             references.push(update.add(stream).into());

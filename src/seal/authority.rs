@@ -108,8 +108,7 @@ impl TestAuthority {
         };
         let extensions = vec![extension(true, &usage)?, extension(false, &above)?];
         let issuer = self.root.subject_name();
-        let own =
-            certify(&self.key, issuer, &key, &name(subject)?, (from, until), extensions)?;
+        let own = certify(&self.key, issuer, &key, &name(subject)?, (from, until), extensions)?;
         Ok((key, own))
     }
 }

@@ -167,7 +167,8 @@ impl Certificate {
 
     /// Whether its key signed what an authority signs.
     pub(super) fn signed(&self, signed: &Signed) -> bool {
-        let (Ok(body), Some(signature)) = (signed.body.to_der(), signed.signature.as_bytes()) else {
+        let (Ok(body), Some(signature)) = (signed.body.to_der(), signed.signature.as_bytes())
+        else {
             return false;
         };
         self.verifies(&signed.algorithm.oid, None, &body, signature)

@@ -111,14 +111,16 @@ impl Cms {
             let mut found = attributes.iter().filter(|it| it.oid == wanted);
             found.next().and_then(|it| it.values.get(0)).filter(|_| found.next().is_none())
         };
-        let is_digest = value(MESSAGE_DIGEST).is_some_and(|it| Some(it.value()) == digest.as_deref());
+        let is_digest =
+            value(MESSAGE_DIGEST).is_some_and(|it| Some(it.value()) == digest.as_deref());
         let kind = value(CONTENT_TYPE).and_then(|it| it.decode_as::<ObjectIdentifier>().ok());
         let named = [(SIGNING_CERTIFICATE_V2, SHA256), (SIGNING_CERTIFICATE, SHA1)]
             .into_iter()
             .find_map(|(attribute, default)| Some((value(attribute)?, default)))
             .is_some_and(|(it, default)| names(it, default, certificate));
         let Ok(message) = attributes.to_der() else { return false };
-        let (algorithm, digest) = (&self.signer.signature_algorithm.oid, &self.signer.digest_alg.oid);
+        let (algorithm, digest) =
+            (&self.signer.signature_algorithm.oid, &self.signer.digest_alg.oid);
         is_digest
             && kind == Some(self.content.econtent_type)
             && named
@@ -159,8 +161,7 @@ pub(super) fn hash(algorithm: &ObjectIdentifier, parts: &[&[u8]]) -> Option<Vec<
         SHA512 => Some(over::<Sha512>(parts)),
         SHA1 => {
             let whole = parts.concat();
-            let digest =
-                ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, &whole);
+            let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, &whole);
             Some(digest.as_ref().to_vec())
         }
         _ => None,

@@ -94,7 +94,8 @@ pub(super) fn add_invisible(
     });
     let mut dictionary = update.dictionary(page)?;
     let own = dictionary.get(b"Annots").and_then(Object::as_reference).ok();
-    let mut annotations = annotations(update, page)?.into_iter().map(Object::from).collect::<Vec<_>>();
+    let mut annotations =
+        annotations(update, page)?.into_iter().map(Object::from).collect::<Vec<_>>();
     annotations.push(widget.into());
     if let Some(list) = own {
         update.set(list, annotations);

@@ -236,7 +236,12 @@ impl Sealer {
     }
 
     /// Appends a signature, then what the level asks for.
-    fn write(&self, update: Update, id: lopdf::ObjectId, signing: Signing) -> Result<SealedPdf, SealError> {
+    fn write(
+        &self,
+        update: Update,
+        id: lopdf::ObjectId,
+        signing: Signing,
+    ) -> Result<SealedPdf, SealError> {
         let Signing { signer, mut dictionary, at } = signing;
         let expiring = signer.identity().check(at)?;
         dictionary.set("Type", name("Sig"));
@@ -261,7 +266,9 @@ impl Sealer {
         let file = SealedPdf::read(hole.fill(&cades.to_der()?)?)?;
         let file = match (self, shortfall) {
             (_, Some(error)) => file.falling_short(error),
-            (Self::On(office), None) if office.level > Level::BaselineT && file.turn().0.is_empty() => {
+            (Self::On(office), None)
+                if office.level > Level::BaselineT && file.turn().0.is_empty() =>
+            {
                 archive::extend(&file, office.level, office, at)?
             }
             _ => file,

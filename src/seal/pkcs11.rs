@@ -83,7 +83,10 @@ impl Pkcs11Key {
             let key = find(ObjectClass::PRIVATE_KEY)?.into_iter().next();
             let key = key.ok_or_else(|| absent("key", &options.key))?;
             let mut pool = Certificate::from_pem(certificates)?;
-            pool.extend(read(&session, &session.find_objects(&[Attribute::Class(ObjectClass::CERTIFICATE)])?)?);
+            pool.extend(read(
+                &session,
+                &session.find_objects(&[Attribute::Class(ObjectClass::CERTIFICATE)])?,
+            )?);
             let own = read(&session, &find(ObjectClass::CERTIFICATE)?)?.into_iter().next();
             let own = own.or_else(|| pool.first().cloned());
             let own = own.ok_or_else(|| absent("certificate", &options.key))?;
@@ -127,7 +130,11 @@ impl Opened {
         let place = (options.module.clone(), options.token.clone());
         if let Some(token) = self.tokens.get(&place) {
             // Logged in already, the token would not look at the PIN again: so we do.
-            return if &token.pin == pin { Ok(token.clone()) } else { Err(KeyError::WrongPassword) };
+            return if &token.pin == pin {
+                Ok(token.clone())
+            } else {
+                Err(KeyError::WrongPassword)
+            };
         }
         let module = self.module(options)?;
         let mut found = None;
@@ -165,9 +172,10 @@ impl fmt::Debug for Pkcs11Key {
 impl From<Error> for KeyError {
     fn from(error: Error) -> Self {
         match error {
-            Error::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange, _) => {
-                Self::WrongPassword
-            }
+            Error::Pkcs11(
+                RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange,
+                _,
+            ) => Self::WrongPassword,
             Error::Pkcs11(RvError::PinLocked, _) => Self::Locked,
             error => Self::Token(error.to_string()),
         }

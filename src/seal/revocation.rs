@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use der::asn1::ObjectIdentifier;
 use der::Decode;
+use der::asn1::ObjectIdentifier;
 use x509_cert::crl::CertificateList;
 use x509_cert::ext::pkix::{BasicConstraints, IssuingDistributionPoint};
 
@@ -30,7 +30,9 @@ const CLOCK: TimeDelta = TimeDelta::minutes(5);
 #[derive(Debug, thiserror::Error)]
 pub enum RevocationError {
     /// A server that does not answer.
-    #[error("the proof that a certificate is not revoked cannot be had: {0}; extend the file later")]
+    #[error(
+        "the proof that a certificate is not revoked cannot be had: {0}; extend the file later"
+    )]
     Unreachable(#[from] FetchError),
     /// Somebody has revoked it.
     #[error("a certificate has been revoked: sign with another one")]
@@ -181,7 +183,8 @@ impl Case<'_> {
         if !self.issuer.signed(&Signed::from_der(list)?) {
             return Err(RevocationError::Untrue("the list is not the issuer's"));
         }
-        let body = CertificateList::<x509_cert::certificate::Rfc5280>::from_der(list)?.tbs_cert_list;
+        let body =
+            CertificateList::<x509_cert::certificate::Rfc5280>::from_der(list)?.tbs_cert_list;
         if &body.issuer != self.certificate.issuer_name() {
             return Err(RevocationError::Untrue("the list is another issuer's"));
         }

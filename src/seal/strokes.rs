@@ -38,7 +38,8 @@ impl Strokes {
         if !(sized(self.width) && sized(self.height)) {
             return Err(SealError::Strokes("the size of the tablet's field is missing"));
         }
-        let inside = |[x, y]: &[f32; 2]| (0.0..=self.width).contains(x) && (0.0..=self.height).contains(y);
+        let inside =
+            |[x, y]: &[f32; 2]| (0.0..=self.width).contains(x) && (0.0..=self.height).contains(y);
         if !self.lines.iter().flatten().all(inside) {
             return Err(SealError::Strokes("a point lies outside the tablet's field"));
         }
@@ -47,8 +48,12 @@ impl Strokes {
         let left = MARGIN + (room_x - scale * self.width) / 2.0;
         let top = height - MARGIN - (room_y - scale * self.height) / 2.0;
         let place = |[x, y]: &[f32; 2]| [left + scale * x, top - scale * y];
-        let lines: Vec<_> =
-            self.lines.iter().map(|line| thin(line.iter().map(place))).filter(|it| !it.is_empty()).collect();
+        let lines: Vec<_> = self
+            .lines
+            .iter()
+            .map(|line| thin(line.iter().map(place)))
+            .filter(|it| !it.is_empty())
+            .collect();
         match lines.iter().map(Vec::len).sum::<usize>() {
             // One dot is no signature; somebody has touched the screen.
             0 | 1 => Err(SealError::Strokes("nothing was drawn")),

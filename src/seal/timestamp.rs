@@ -15,7 +15,7 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 
 use super::certificate::{Certificate, SHA256, oid};
 use super::cms::{Cms, hash};
-use super::fetch::{FetchError, Fetch};
+use super::fetch::{Fetch, FetchError};
 use super::key::KeyError;
 use crate::class::Class;
 
@@ -38,8 +38,13 @@ pub struct TimestampOptions {
     pub room: usize,
 }
 
+impl TimestampOptions {
+    /// The usual room for a token, in bytes.
+    pub const ROOM: usize = 6 * 1024;
+}
+
 fn room() -> usize {
-    6 * 1024
+    TimestampOptions::ROOM
 }
 
 /// Why there is no token. The file stays at the level it had.
@@ -49,7 +54,9 @@ pub enum TimestampError {
     #[error("the timestamp authority does not answer: {0}; extend the file later")]
     Unreachable(#[from] FetchError),
     /// It refuses.
-    #[error("the timestamp authority refuses (status {status}, failure {failure}); extend the file later")]
+    #[error(
+        "the timestamp authority refuses (status {status}, failure {failure}); extend the file later"
+    )]
     Refused {
         /// PKIStatus (RFC 3161, 2.4.2).
         status: u8,

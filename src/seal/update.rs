@@ -122,7 +122,8 @@ impl<'a> Update<'a> {
             bytes.extend_from_slice(b"\nendobj\n");
         }
         let start = bytes.len();
-        let streamed = !self.base[self.document.xref_start.min(self.base.len())..].starts_with(b"xref");
+        let streamed =
+            !self.base[self.document.xref_start.min(self.base.len())..].starts_with(b"xref");
         if streamed {
             starts.insert(self.next, start);
             self.next += 1;

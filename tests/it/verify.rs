@@ -94,11 +94,10 @@ fn a_certified_file_may_be_signed_and_archived() {
     assert_eq!(report.signatures[0].certifies, Some(2));
     let later: BTreeSet<_> =
         report.signatures[0].changes.iter().map(|it| format!("{:?}", it.kind)).collect();
-    assert_eq!(later.into_iter().collect::<Vec<_>>(), [
-        "ArchiveTimestamp",
-        "Signature",
-        "ValidationData"
-    ]);
+    assert_eq!(
+        later.into_iter().collect::<Vec<_>>(),
+        ["ArchiveTimestamp", "Signature", "ValidationData"]
+    );
     assert!(report.waiting.is_empty());
     assert_eq!(report.signatures[2].level, Some(SignatureLevel::Archived));
 }
@@ -143,10 +142,7 @@ fn an_expired_certificate_counts_at_the_trusted_time() {
     let in_time = "2023-06-01T00:00:00Z".parse().unwrap();
     assert!(verify(&signed("expired"), &trusted(), in_time).is_valid());
     let early = "2019-06-01T00:00:00Z".parse().unwrap();
-    assert_eq!(
-        codes(&verify(&signed("b-b"), &trusted(), early)),
-        ["certificate.not_yet"].into()
-    );
+    assert_eq!(codes(&verify(&signed("b-b"), &trusted(), early)), ["certificate.not_yet"].into());
 }
 
 #[test]

@@ -137,7 +137,9 @@ pub enum SmtpError {
     #[error("the mail server's certificate or TLS is not acceptable: {0}")]
     Tls(#[source] io::Error),
     /// The server offers no STARTTLS, or somebody on the way hides it.
-    #[error("the mail server offers no STARTTLS, so nothing was sent: check the line, or use implicit TLS")]
+    #[error(
+        "the mail server offers no STARTTLS, so nothing was sent: check the line, or use implicit TLS"
+    )]
     NoStarttls,
     /// Bytes between STARTTLS and the handshake.
     #[error("somebody on the line slipped in answers before TLS: nothing was sent")]
@@ -171,7 +173,10 @@ impl SmtpError {
     /// Whose turn it is: ours where every letter would fail alike until somebody mends it.
     pub fn class(&self) -> Class {
         match self {
-            Self::Barred(_) | Self::Tls(_) | Self::NoStarttls | Self::Injected
+            Self::Barred(_)
+            | Self::Tls(_)
+            | Self::NoStarttls
+            | Self::Injected
             | Self::Account(_) => Class::Us,
             _ => Class::Later,
         }

@@ -111,9 +111,7 @@ impl Talk {
             || !envelope.recipient.to_string().is_ascii()
             || !envelope.from.to_string().is_ascii();
         if beyond_ascii && !offered.utf8 {
-            return never(
-                "the mail server takes no address outside ASCII (SMTPUTF8)".to_owned(),
-            );
+            return never("the mail server takes no address outside ASCII (SMTPUTF8)".to_owned());
         }
         let mut mail = format!("MAIL FROM:<{}>", envelope.from);
         let mut rcpt = format!("RCPT TO:<{}>", envelope.recipient);

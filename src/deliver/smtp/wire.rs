@@ -171,7 +171,8 @@ impl std::fmt::Display for Reply {
 /// A letter with each dot at the beginning of a line doubled (RFC 5321, 4.5.2), ended by CR LF.
 pub(super) fn transparent(head: &[u8], message: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(head.len() + message.len() + message.len() / 64 + 2);
-    for line in head.split_inclusive(|it| *it == b'\n').chain(message.split_inclusive(|it| *it == b'\n'))
+    for line in
+        head.split_inclusive(|it| *it == b'\n').chain(message.split_inclusive(|it| *it == b'\n'))
     {
         if line.starts_with(b".") {
             out.push(b'.');

@@ -212,7 +212,8 @@ impl Comparison<'_, '_> {
             return Ok(false);
         }
         self.explained.insert(number);
-        let values: Vec<Object> = ["V", "AP"].iter().filter_map(|it| dict.get(it).cloned()).collect();
+        let values: Vec<Object> =
+            ["V", "AP"].iter().filter_map(|it| dict.get(it).cloned()).collect();
         values.iter().try_for_each(|it| self.explain(it))?;
         Ok(true)
     }
@@ -250,7 +251,8 @@ impl Comparison<'_, '_> {
             self.tell(ChangeKind::Altered, number, "V");
             return Ok(());
         }
-        let values: Vec<Object> = ["V", "AP"].iter().filter_map(|it| new.get(it).cloned()).collect();
+        let values: Vec<Object> =
+            ["V", "AP"].iter().filter_map(|it| new.get(it).cloned()).collect();
         values.iter().try_for_each(|it| self.explain(it))?;
         self.tell(ChangeKind::Signature, number, field.name.clone());
         Ok(())

@@ -15,9 +15,7 @@ use super::fault::{Checked, Fault, ensure};
 use super::field::{Field, Permission, date, hole, permission, revision, text};
 use super::file::File;
 use super::object::{Dict, Object};
-use super::report::{
-    RevocationReport, SignatureKind, SignatureLevel, SignatureReport, Signer,
-};
+use super::report::{RevocationReport, SignatureKind, SignatureLevel, SignatureReport, Signer};
 use super::revocation::Status;
 use super::timestamp::Token;
 use super::trust::{Trust, chain, vouched};
@@ -177,12 +175,7 @@ impl Court<'_, '_> {
         Ok(())
     }
 
-    fn person(
-        &mut self,
-        section: usize,
-        dict: &Dict,
-        report: &mut SignatureReport,
-    ) -> Checked<()> {
+    fn person(&mut self, section: usize, dict: &Dict, report: &mut SignatureReport) -> Checked<()> {
         let is = |name| dict.get("SubFilter").is_some_and(|it| it.is_name(name));
         ensure(is("ETSI.CAdES.detached") || is("adbe.pkcs7.detached"), "signature.format")?;
         let hole = hole(self.file, dict, section)?;
@@ -270,9 +263,9 @@ impl Court<'_, '_> {
     ) -> Checked<SignatureLevel> {
         let proven = |data: &ValidationData| {
             proofs.iter().all(|(chain, at)| {
-                chain.windows(2).all(|pair| {
-                    data.statements.status(&pair[0], &pair[1], *at) == Status::Good
-                })
+                chain
+                    .windows(2)
+                    .all(|pair| data.statements.status(&pair[0], &pair[1], *at) == Status::Good)
             })
         };
         if !timestamped {

@@ -9,14 +9,8 @@ use super::fault::Checked;
 use super::object::{Dict, Object};
 
 /// The properties that a program sets when it saves, in XMP and in the information dictionary.
-const SAVED: [&str; 6] = [
-    "xmp:ModifyDate",
-    "xmp:MetadataDate",
-    "pdf:Producer",
-    "x:xmptk",
-    "begin",
-    "end",
-];
+const SAVED: [&str; 6] =
+    ["xmp:ModifyDate", "xmp:MetadataDate", "pdf:Producer", "x:xmptk", "begin", "end"];
 const SAVED_KEYS: [&str; 2] = ["ModDate", "Producer"];
 
 impl Comparison<'_, '_> {
@@ -52,7 +46,8 @@ impl Comparison<'_, '_> {
 
     fn explain_saving(&mut self, number: u32) {
         self.explained.insert(number);
-        let same = self.file.get(self.old, number, 0).ok().zip(self.file.get(self.new, number, 0).ok());
+        let same =
+            self.file.get(self.old, number, 0).ok().zip(self.file.get(self.new, number, 0).ok());
         if same.is_none_or(|(old, new)| !self.file.same(&old, &new)) {
             self.tell(ChangeKind::Metadata, number, "");
         }

@@ -318,7 +318,8 @@ impl<'a> Reader<'a> {
             b'0'..=b'7' => {
                 let digits = rest.iter().take(3).take_while(|it| matches!(it, b'0'..=b'7')).count();
                 self.at += digits - 1;
-                let value = rest[..digits].iter().fold(0_u32, |sum, it| sum * 8 + u32::from(it - b'0'));
+                let value =
+                    rest[..digits].iter().fold(0_u32, |sum, it| sum * 8 + u32::from(it - b'0'));
                 Some(value as u8)
             }
             other => Some(other),

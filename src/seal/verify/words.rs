@@ -157,8 +157,11 @@ impl Page<'_> {
         }
         if let Some(signer) = &it.signer {
             let organization = signer.organization.as_deref().unwrap_or(&signer.subject);
-            let values =
-                [("name", &*signer.name), ("organization", organization), ("issuer", &signer.issuer)];
+            let values = [
+                ("name", &*signer.name),
+                ("organization", organization),
+                ("issuer", &signer.issuer),
+            ];
             self.line(4, "signer", &values);
         }
         if let Some(name) = &it.name {

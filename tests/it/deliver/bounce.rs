@@ -38,7 +38,9 @@ fn what_is_no_report_changes_nothing() {
     for name in ["answer.eml", "holiday.eml", "foreign.eml"] {
         assert_eq!(sample(name), None, "{name}");
     }
-    for bytes in [&b""[..], b"\0\0\0", b"Content-Type: message/delivery-status\r\n\r\nAction: failed\r\n"] {
+    for bytes in
+        [&b""[..], b"\0\0\0", b"Content-Type: message/delivery-status\r\n\r\nAction: failed\r\n"]
+    {
         assert_eq!(read(bytes), None);
     }
 }

@@ -108,10 +108,12 @@ fn the_person_reads_french_first_then_their_language() {
 
 #[test]
 fn text_and_html_say_the_same() {
-    for data in [letter("fr"), letter("ar"), notice("cancelled"), notice("missed"), good_contract()] {
+    for data in [letter("fr"), letter("ar"), notice("cancelled"), notice("missed"), good_contract()]
+    {
         let (text, html) = bodies(&mail(&data));
         let words = |text: &str| -> Vec<String> {
-            let plain: String = text.chars().filter(|c| !matches!(c, '\u{2066}' | '\u{2069}')).collect();
+            let plain: String =
+                text.chars().filter(|c| !matches!(c, '\u{2066}' | '\u{2069}')).collect();
             let mut words: Vec<_> = plain
                 .split(|c: char| c.is_whitespace() || matches!(c, '-' | '—'))
                 .filter(|it| !it.is_empty())
@@ -139,7 +141,9 @@ fn text_and_html_say_the_same() {
         let (mut seen, mut said) = (words(&plain), words(&text));
         // A tag may stand between a word and its full stop.
         let trim = |list: &mut Vec<String>| {
-            list.iter_mut().for_each(|it| *it = it.trim_matches(['.', ',', '،', '。', ':', '(', ')', '：']).to_owned());
+            list.iter_mut().for_each(|it| {
+                *it = it.trim_matches(['.', ',', '،', '。', ':', '(', ')', '：']).to_owned()
+            });
             list.sort();
             list.dedup();
             list.retain(|it| !it.is_empty());
@@ -173,7 +177,9 @@ fn neither_subject_nor_first_lines_tell_health_or_status() {
 #[test]
 fn the_mail_alone_suffices() {
     let (text, html) = bodies(&mail(&letter("fr")));
-    for word in ["9 h 30", "mardi 24 mars 2026", "Apportez", "Votre carnet de vaccination", "avant le"] {
+    for word in
+        ["9 h 30", "mardi 24 mars 2026", "Apportez", "Votre carnet de vaccination", "avant le"]
+    {
         assert!(text.contains(word) && html.contains(word), "{word}:\n{text}");
     }
     assert!(html.contains("href=\"tel:0465710000\""), "{html}");
@@ -208,20 +214,24 @@ fn a_moved_appointment_keeps_its_entry_and_a_cancelled_one_takes_it_away() {
         let dispatch = Dispatch { sequence, ..dispatch() };
         let mail = compose(data, Enclosure::Attached(FILE), &dispatch);
         let message = MessageParser::default().parse(&mail.bytes).unwrap();
-        let part = message.attachments().find(|it| {
-            it.attachment_name().is_some_and(|name| name.ends_with(".ics"))
-        });
+        let part = message
+            .attachments()
+            .find(|it| it.attachment_name().is_some_and(|name| name.ends_with(".ics")));
         part.map(|it| it.text_contents().unwrap().replace("\r\n ", ""))
     };
     let first = calendar(&letter("ar"), 0).unwrap();
-    for line in ["METHOD:PUBLISH", "UID:CV-1-1@example.org", "SEQUENCE:0", "DTSTART:20260324T083000Z"] {
+    for line in
+        ["METHOD:PUBLISH", "UID:CV-1-1@example.org", "SEQUENCE:0", "DTSTART:20260324T083000Z"]
+    {
         assert!(first.contains(line), "{line}:\n{first}");
     }
     let mut moved = notice("moved");
     moved["appointment"]["sessions"][0]["date"] = "2026-03-30".into();
     let moved = calendar(&moved, 1).unwrap();
     // Summer time began the day before.
-    for line in ["METHOD:PUBLISH", "UID:CV-1-1@example.org", "SEQUENCE:1", "DTSTART:20260330T073000Z"] {
+    for line in
+        ["METHOD:PUBLISH", "UID:CV-1-1@example.org", "SEQUENCE:1", "DTSTART:20260330T073000Z"]
+    {
         assert!(moved.contains(line), "{line}:\n{moved}");
     }
     let cancelled = calendar(&notice("cancelled"), 2).unwrap();
@@ -243,7 +253,8 @@ fn what_hides_in_the_data_stays_inert() {
         "=?utf-8?q?=0D=0ABcc:_x?=",
         "x; filename=\"y.exe\"",
     ] {
-        data["appointment"]["place"] = json!({ "room": payload.chars().take(40).collect::<String>() });
+        data["appointment"]["place"] =
+            json!({ "room": payload.chars().take(40).collect::<String>() });
         let bytes = mail(&data).bytes;
         let message = MessageParser::default().parse(&bytes).unwrap();
         assert!(message.bcc().is_none());
@@ -266,7 +277,8 @@ fn addresses_are_read_as_people_write_them() {
     ] {
         assert_eq!(address::parse(written).unwrap().to_string(), read);
     }
-    for hostile in ["a@b", "a@@example.org", "a@exa mple.org", "a\u{200f}@example.org", "a@-x.org"] {
+    for hostile in ["a@b", "a@@example.org", "a@exa mple.org", "a\u{200f}@example.org", "a@-x.org"]
+    {
         assert!(address::parse(hostile).is_err(), "{hostile}");
     }
 }

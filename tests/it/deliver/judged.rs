@@ -46,7 +46,11 @@ fn signed_messages_are_written_for_the_judges() {
     ] {
         let mail = compose(&data, Enclosure::Attached(FILE), &dispatch());
         let header = dkim.header(&mail.bytes).unwrap();
-        assert_eq!(header, dkim.header(&mail.bytes).unwrap(), "the same message, the same signature");
+        assert_eq!(
+            header,
+            dkim.header(&mail.bytes).unwrap(),
+            "the same message, the same signature"
+        );
         let signed = [header.as_bytes(), &mail.bytes].concat();
         std::fs::write(folder.join(format!("{name}.eml")), signed).unwrap();
         let letter = !file.is_empty();
@@ -67,7 +71,10 @@ fn signed_messages_are_written_for_the_judges() {
 fn keys_that_verifiers_refuse_are_refused() {
     for (key, error) in [
         (key("1024"), DkimError::Short),
-        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".to_vec(), DkimError::Key),
+        (
+            b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".to_vec(),
+            DkimError::Key,
+        ),
         (b"nothing".to_vec(), DkimError::Key),
     ] {
         assert_eq!(Dkim::new(&options(key)).unwrap_err(), error);

@@ -215,7 +215,9 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                 }
             }
             "STARTTLS" if fault == Fault::Injected => {
-                say!("220 2.0.0 go\r\n250-fault\r\n250 SIZE 1\r\n250 ok\r\n250 ok\r\n354 go\r\n250 ok");
+                say!(
+                    "220 2.0.0 go\r\n250-fault\r\n250 SIZE 1\r\n250 ok\r\n250 ok\r\n354 go\r\n250 ok"
+                );
                 return Ok(Some(stream));
             }
             "STARTTLS" => {

@@ -21,7 +21,9 @@ const ID: Uuid = Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001);
 fn message(bytes: usize) -> Vec<u8> {
     let mut message = b"From: Office <office@example.org>\r\nTo: a@example.org\r\nSubject: x\r\n\r\n.\r\n..two\r\n".to_vec();
     while message.len() < bytes {
-        message.extend_from_slice(b"A line of a letter that is long enough to count for something.\r\n");
+        message.extend_from_slice(
+            b"A line of a letter that is long enough to count for something.\r\n",
+        );
     }
     message
 }
@@ -70,7 +72,9 @@ async fn a_letter_arrives_as_it_was_stored() {
     let server = Server::start(Fault::None).await;
     let smtp = Smtp::new(options(server.port)).unwrap();
     let sent = message(100_000);
-    assert!(matches!(send(&smtp, &sent).await, Attempt::Accepted(reply) if reply.contains("queued")));
+    assert!(
+        matches!(send(&smtp, &sent).await, Attempt::Accepted(reply) if reply.contains("queued"))
+    );
     let kept = &server.kept()[0];
     assert_eq!(kept.message, sent);
     assert!(kept.from.starts_with("MAIL FROM:<office@example.org> SIZE="), "{}", kept.from);
@@ -195,7 +199,10 @@ async fn addresses_in_any_script_reach_servers_that_take_them() {
         if taken {
             let kept = &server.kept()[0];
             assert!(kept.to.contains("@xn--r8jz45g.jp>"), "{}", kept.to);
-            assert_eq!(kept.from.contains("SMTPUTF8"), !address.is_ascii() && !address.starts_with("user"));
+            assert_eq!(
+                kept.from.contains("SMTPUTF8"),
+                !address.is_ascii() && !address.starts_with("user")
+            );
         }
     }
 }
@@ -239,7 +246,8 @@ impl Pki {
             openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -extfile good.ext -days 30 -out good.pem
             openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -extfile wrong.ext -days 30 -out wrong.pem
             openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -extfile good.ext -days -1 -out expired.pem";
-        let output = Command::new("bash").arg("-c").arg(script).current_dir(&folder).output().unwrap();
+        let output =
+            Command::new("bash").arg("-c").arg(script).current_dir(&folder).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Self { folder }
     }

@@ -80,7 +80,9 @@ fn metadata() -> Vec<u8> {
     let data = deflated();
     let mut file = b"%PDF-1.7\n1 0 obj\n<</Type/Catalog/Metadata 2 0 R>>\nendobj\n".to_vec();
     let second = file.len();
-    file.extend(format!("2 0 obj\n<</Filter/FlateDecode/Length {}>>\nstream\n", data.len()).bytes());
+    file.extend(
+        format!("2 0 obj\n<</Filter/FlateDecode/Length {}>>\nstream\n", data.len()).bytes(),
+    );
     file.extend(data);
     file.extend(b"\nendstream\nendobj\n");
     let table = file.len();

@@ -9,14 +9,39 @@ use super::{judged, signed};
 
 /// Names and words that lead a reader into its corners.
 const WORDS: [&str; 30] = [
-    "/Prev 0", "/Prev 9", "/Root 1 0 R", "/Encrypt", "/XRefStm 9", "/Length 99999999", "/Kids", "/Fields", "/V 1 0 R",
-    "/Type/ObjStm", "/Type/XRef", "/W[1 4 2]", "/Index[0 99999]", "/Filter/FlateDecode", "/DSS",
-    "/ByteRange[0 1 2 3]", "/Contents<30>", "obj", "endobj", "stream", "endstream", "xref", "trailer",
-    "startxref", "%%EOF", "<<", ">>", "[", "]", "(",
+    "/Prev 0",
+    "/Prev 9",
+    "/Root 1 0 R",
+    "/Encrypt",
+    "/XRefStm 9",
+    "/Length 99999999",
+    "/Kids",
+    "/Fields",
+    "/V 1 0 R",
+    "/Type/ObjStm",
+    "/Type/XRef",
+    "/W[1 4 2]",
+    "/Index[0 99999]",
+    "/Filter/FlateDecode",
+    "/DSS",
+    "/ByteRange[0 1 2 3]",
+    "/Contents<30>",
+    "obj",
+    "endobj",
+    "stream",
+    "endstream",
+    "xref",
+    "trailer",
+    "startxref",
+    "%%EOF",
+    "<<",
+    ">>",
+    "[",
+    "]",
+    "(",
 ];
-const FILES: [&str; 8] = [
-    "unsigned", "b-b", "b-t", "b-lt", "b-lta", "certified-both-lta", "revoked", "streams",
-];
+const FILES: [&str; 8] =
+    ["unsigned", "b-b", "b-t", "b-lt", "b-lta", "certified-both-lta", "revoked", "streams"];
 
 /// Numbers that look random and are the same each time (xorshift).
 pub(super) struct Dice(u64);
@@ -83,9 +108,8 @@ fn mutated(corpus: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
             7 => number(&mut file, place, dice),
             8 => der(&mut file, dice),
             _ if file.len() > 40 && file.ends_with(b"%%EOF\n") => {
-                let objects: Vec<_> = (0..=dice.below(5))
-                    .map(|_| (dice.below(40) as u32, object(dice, 0)))
-                    .collect();
+                let objects: Vec<_> =
+                    (0..=dice.below(5)).map(|_| (dice.below(40) as u32, object(dice, 0))).collect();
                 file = raw_update(&file, &objects, "", "");
             }
             _ => {}
