@@ -1,11 +1,16 @@
 //! The door for people and scripts: one verb a file.
 //!
 //! Data goes to stdout, errors to stderr, and the exit code says whose turn it is: 0 done, 64 the
-//! command line, 65 the data, 70 ourselves, 74 reading or writing.
+//! command line, 65 the data, 70 ourselves, 74 reading or writing, 75 nobody's now: try again later.
 
+mod backup;
 mod check;
 mod completions;
+mod deliveries;
 mod demo;
+mod issue;
+mod journey;
+mod keys;
 mod languages;
 mod merge;
 mod offices;
@@ -13,6 +18,7 @@ mod output;
 mod render;
 mod schema;
 mod verify;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,10 +27,15 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 
 use crate::assets::{AssetError, Assets};
+use crate::class::Class;
+use crate::config::ConfigError;
 use crate::document::{Problem, Rulebook, RulebookError};
 use crate::merge::MergeError;
+use crate::pipeline::{IssueError, OpenError};
 use crate::render::{RenderError, Renderer};
 use crate::seal::verify::WordsError;
+use crate::store::StoreError;
+use crate::telemetry::Log;
 
 /// Turns contract data into signable CAI and CAIF contracts and convocation letters, in French and
 /// the applicant's language.
@@ -43,6 +54,15 @@ struct Options {
     /// Folder laid over the embedded templates and fonts (`templates/…`, `fonts/…`)
     #[arg(long, global = true, value_name = "DIR")]
     assets: Option<PathBuf>,
+    /// The settings [default: trial mode, everything in ./paraphe-data]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How the log is written
+    #[arg(long, global = true, value_enum, default_value_t = Log::Lines)]
+    log: Log,
+    /// What the log says: a level, or directives such as paraphe=debug
+    #[arg(long, global = true, value_name = "FILTER", default_value = "warn")]
+    log_filter: String,
     /// The moment the rules and the pages count from [default: now]
     #[arg(long, global = true, value_name = "RFC3339")]
     at: Option<DateTime<Utc>>,
@@ -65,6 +85,18 @@ enum Verb {
     Check(check::Check),
     /// Make one document's PDF
     Render(render::Render),
+    /// Issue one document: check, render, seal, keep, and put its mail into the outbox
+    Issue(issue::Issue),
+    /// Send what the outbox holds
+    Worker(worker::Worker),
+    /// List mails and decide about them
+    Deliveries(deliveries::Deliveries),
+    /// Copy everything that is kept into a folder
+    Backup(backup::Backup),
+    /// Bring a backup into an empty place
+    Restore(backup::Restore),
+    /// Make or change the operator's key
+    Keys(keys::Keys),
     /// Say who signed a PDF, when, and what changed since
     Verify(verify::Verify),
     /// Check a list of appointments and make its letters
@@ -98,6 +130,15 @@ enum Failure {
     /// A page template is at fault.
     #[error(transparent)]
     Render(RenderError),
+    /// The settings or what they name.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A document was not issued.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A list cannot be read or written.
     #[error(transparent)]
     Merge(MergeError),
@@ -121,6 +162,12 @@ impl Cli {
             Verb::Schema(it) => it.run(options),
             Verb::Check(it) => it.run(options),
             Verb::Render(it) => it.run(options),
+            Verb::Issue(it) => it.run(options),
+            Verb::Worker(it) => it.run(options),
+            Verb::Deliveries(it) => it.run(options),
+            Verb::Backup(it) => it.run(options),
+            Verb::Restore(it) => it.run(options),
+            Verb::Keys(it) => it.run(options),
             Verb::Verify(it) => it.run(options),
             Verb::Merge(it) => it.run(options),
             Verb::Languages(it) => it.run(options),
@@ -166,24 +213,46 @@ impl Shop {
         Ok(Renderer::new(&self.assets, &self.rulebook)?)
     }
 
-    /// Prints problems to stderr, or their JSON to stdout.
+    /// Prints problems to stderr.
     fn report(&self, file: &str, problems: &[Problem], options: &Options) {
-        for problem in problems {
-            let said = self.rulebook.explanations.explain(problem, &options.messages);
-            let place = if problem.pointer.is_empty() { "/" } else { &problem.pointer };
-            let message = output::printable(&said.message);
-            let place = output::printable(place);
-            eprintln!("{file}: {} at {place}: {message} [{}]", problem.severity, problem.code);
-            if !said.hint.is_empty() {
-                eprintln!("    {}", output::printable(&said.hint));
-            }
+        report(&self.rulebook, file, problems, options);
+    }
+}
+
+/// Prints problems to stderr, in the language asked for.
+fn report(rulebook: &Rulebook, file: &str, problems: &[Problem], options: &Options) {
+    for problem in problems {
+        let said = rulebook.explanations.explain(problem, &options.messages);
+        let place = if problem.pointer.is_empty() { "/" } else { &problem.pointer };
+        let message = output::printable(&said.message);
+        let place = output::printable(place);
+        eprintln!("{file}: {} at {place}: {message} [{}]", problem.severity, problem.code);
+        if !said.hint.is_empty() {
+            eprintln!("    {}", output::printable(&said.hint));
         }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Open(error.into())
     }
 }
 
 impl Failure {
     fn code(&self) -> ExitCode {
+        let turn = |class| match class {
+            Class::Caller => 65,
+            Class::Us => 70,
+            Class::Later => 75,
+        };
         ExitCode::from(match self {
+            Self::Open(OpenError::Config(
+                ConfigError::File { .. } | ConfigError::Secret { .. },
+            )) => 74,
+            Self::Open(error) => turn(error.class()),
+            Self::Issue(error) => turn(error.class()),
+            Self::Store(error) => turn(error.class()),
             Self::Usage(_) => 64,
             Self::Data => 65,
             Self::Merge(MergeError::File(_)) => 74,
