@@ -9,6 +9,7 @@ use super::render::{MarkOptions, in_language, render};
 use super::{Failure, Options, Shop};
 use crate::document::{Document, example};
 use crate::render::Renderer;
+use crate::seal::{Office, SealError, SealOptions, Sealer, TestAuthority};
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
@@ -23,6 +24,9 @@ pub(super) struct Demo {
 /// The examples that are also made in every language: both contracts and two letters.
 const IN_EVERY_LANGUAGE: [&str; 4] = ["cai", "caif", "convocation", "convocation-course"];
 
+/// Whose seal the contracts bear.
+const DEMO_OFFICE: &str = "Office SPECIMEN";
+
 /// What was made so far.
 #[derive(Default)]
 struct Made {
@@ -36,6 +40,10 @@ impl Demo {
         let renderer = shop.renderer()?;
         let every_language = self.out.join("languages");
         make_folder(&every_language)?;
+        let authority = TestAuthority::random().map_err(SealError::from)?;
+        let signer = authority.signer(DEMO_OFFICE).map_err(SealError::from)?;
+        let sealer = Sealer::On(Office::new(signer, &SealOptions::default())?);
+        write(&self.out.join("test-authority.pem"), authority.root().to_pem().as_bytes())?;
         let mut made = Made::default();
         for (path, _) in shop.assets.list("templates/examples/", ".json.j2") {
             let data = example(path, &shop.assets, &shop.rulebook, options.at())?;
@@ -43,14 +51,14 @@ impl Demo {
             let name = name.strip_suffix(".json.j2").unwrap_or(name);
             write(&self.out.join(format!("{name}.json")), data.as_bytes())?;
             let file = self.out.join(format!("{name}.pdf"));
-            let (language, pages) = self.make(&shop, &renderer, &data, &file, options)?;
+            let (language, pages) = self.make(&shop, &renderer, &sealer, &data, &file, options)?;
             made.add(pages);
             print(&format!("{:44} {pages} pages, {language}", file.display().to_string()))?;
             if IN_EVERY_LANGUAGE.contains(&name) {
                 for tag in shop.rulebook.catalogues.keys().filter(|tag| **tag != language) {
                     let file = every_language.join(format!("{tag}-{name}.pdf"));
                     let data = in_language(&data, tag);
-                    made.add(self.make(&shop, &renderer, &data, &file, options)?.1);
+                    made.add(self.make(&shop, &renderer, &sealer, &data, &file, options)?.1);
                 }
             }
         }
@@ -69,6 +77,7 @@ impl Demo {
         &self,
         shop: &Shop,
         renderer: &Renderer,
+        sealer: &Sealer,
         data: &str,
         file: &Path,
         options: &Options,
@@ -80,7 +89,8 @@ impl Demo {
             Failure::Data
         })?;
         let pdf = render(shop, renderer, &document, &self.marks, &name, options)?;
-        write(file, pdf.bytes())?;
+        let sealed = sealer.seal(&pdf, &document, &shop.rulebook, options.at())?;
+        write(file, sealed.bytes())?;
         Ok((document.language().to_owned(), pdf.pages()))
     }
 }

@@ -11,6 +11,8 @@ mod demo;
 mod issue;
 mod journey;
 mod keys;
+mod extend;
+mod key;
 mod languages;
 mod merge;
 mod offices;
@@ -19,6 +21,8 @@ mod render;
 mod schema;
 mod verify;
 mod worker;
+mod seal;
+mod sign;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +40,7 @@ use crate::render::{RenderError, Renderer};
 use crate::seal::verify::WordsError;
 use crate::store::StoreError;
 use crate::telemetry::Log;
+use crate::seal::SealError;
 
 /// Turns contract data into signable CAI and CAIF contracts and convocation letters, in French and
 /// the applicant's language.
@@ -101,6 +106,12 @@ enum Verb {
     Verify(verify::Verify),
     /// Check a list of appointments and make its letters
     Merge(Box<merge::Merge>),
+    /// Put the office's seal on a rendered file
+    Seal(seal::Seal),
+    /// Put one more signature into a file
+    Sign(sign::Sign),
+    /// Raise a signed file to a level that lasts longer
+    Extend(extend::Extend),
     /// List the languages, their coverage and their review
     Languages(languages::Languages),
     /// List directorates and training centres
@@ -142,6 +153,9 @@ enum Failure {
     /// A list cannot be read or written.
     #[error(transparent)]
     Merge(MergeError),
+    /// A file cannot be sealed, signed or extended.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// The command line asks for something that is not there.
     #[error("{0}")]
     Usage(String),
@@ -170,6 +184,9 @@ impl Cli {
             Verb::Keys(it) => it.run(options),
             Verb::Verify(it) => it.run(options),
             Verb::Merge(it) => it.run(options),
+            Verb::Seal(it) => it.run(options),
+            Verb::Sign(it) => it.run(options),
+            Verb::Extend(it) => it.run(options),
             Verb::Languages(it) => it.run(options),
             Verb::Offices(it) => it.run(options),
             Verb::Completions(it) => it.run(),
@@ -258,6 +275,7 @@ impl Failure {
             Self::Merge(MergeError::File(_)) => 74,
             Self::Render(_) | Self::Rulebook(_) | Self::Words(_) | Self::Merge(_) => 70,
             Self::File { .. } | Self::Assets(_) => 74,
+            Self::Seal(error) => turn(error.class()),
         })
     }
 }

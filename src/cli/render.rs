@@ -9,6 +9,7 @@ use super::output::{read, write};
 use super::{Failure, Options, Shop};
 use crate::document::{Document, Problem};
 use crate::render::{Marks, Pdf, RenderError, Renderer};
+use crate::seal::Sealer;
 
 /// Arguments of `render`.
 #[derive(Debug, Args)]
@@ -62,7 +63,9 @@ impl Render {
         })?;
         shop.report(&name, document.warnings(), options);
         let pdf = render(&shop, &renderer, &document, &self.marks, &name, options)?;
-        write(&self.output, pdf.bytes())
+        // Without a key the boxes still become fields, to be signed by pen or elsewhere.
+        let file = Sealer::Off.seal(&pdf, &document, &shop.rulebook, options.at())?;
+        write(&self.output, file.bytes())
     }
 }
 

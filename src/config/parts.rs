@@ -63,11 +63,7 @@ impl Config {
         let signer = self.signer()?;
         let authorities = seal.tsa_trust_files.iter().map(|it| text(it));
         let authorities = authorities.collect::<Result<Vec<_>, _>>()?.concat();
-        let timestamp = seal.tsa_url.clone().map(|url| TimestampOptions {
-            url,
-            authorities,
-            room: TimestampOptions::ROOM,
-        });
+        let timestamp = seal.tsa_url.clone().map(|url| TimestampOptions::new(url, authorities));
         let level = match seal.level.unwrap_or(Level::BB) {
             Level::BB => seal::Level::BaselineB,
             Level::BT => seal::Level::BaselineT,

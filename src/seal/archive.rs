@@ -9,18 +9,55 @@ use lopdf::{Dictionary, Object, Stream, dictionary};
 
 use super::certificate::Certificate;
 use super::cms::Cms;
+use super::fetch::Fetch;
 use super::hole::Hole;
 use super::revocation::{self, Proofs};
 use super::signature::{self, Signature};
+use super::timestamp::{self, TimestampOptions};
 use super::update::{Update, name};
-use super::{Level, Office, SealError, SealedPdf, field};
+use super::{Level, SealError, SealedPdf, field};
+
+/// Raises files to higher levels. No key is needed for it: time and proofs come from elsewhere.
+#[derive(Debug)]
+pub struct Extender {
+    pub(super) clock: Option<timestamp::Authority>,
+    pub(super) fetch: Fetch,
+    issuers: Vec<Certificate>,
+}
+
+impl Extender {
+    /// Who says the time, and certificates of issuers that signatures do not bring along.
+    pub fn new(
+        timestamp: Option<&TimestampOptions>,
+        issuers: &[Certificate],
+    ) -> Result<Self, SealError> {
+        let clock = timestamp.map(timestamp::Authority::new).transpose()?;
+        Ok(Self { clock, fetch: Fetch::new(), issuers: issuers.to_vec() })
+    }
+
+    /// Raises a signed file to a level, also one that was sealed long ago; a file at B-LTA is renewed.
+    /// Where nothing is gained the reason is the error.
+    pub fn extend(
+        &self,
+        file: &SealedPdf,
+        level: Level,
+        at: DateTime<Utc>,
+    ) -> Result<SealedPdf, SealError> {
+        let mut raised = extend(file, level, self, at)?;
+        match raised.take_shortfall() {
+            Some(error) if raised.bytes() == file.bytes() => Err(error),
+            Some(error) => Ok(raised.falling_short(error)),
+            None => Ok(raised),
+        }
+    }
+}
 
 /// Raises a file to a level. Where a step fails, the file comes back at the level it has reached, with
 /// the reason; at B-LTA a file is renewed by one more round.
 pub(super) fn extend(
     file: &SealedPdf,
     level: Level,
-    office: &Office,
+    extender: &Extender,
     at: DateTime<Utc>,
 ) -> Result<SealedPdf, SealError> {
     if file.level() == Level::None {
@@ -31,7 +68,7 @@ pub(super) fn extend(
     let signatures = signature::signatures(&update, &fields, file.bytes())?;
     signature::ensure_intact(&signatures, file.bytes())?;
     let mut bytes = file.bytes().to_vec();
-    let result = raise(&mut bytes, file.level(), level, office, at);
+    let result = raise(&mut bytes, file.level(), level, extender, at);
     let raised = SealedPdf::read(bytes)?;
     Ok(match result {
         Ok(()) => raised,
@@ -44,25 +81,25 @@ fn raise(
     bytes: &mut Vec<u8>,
     from: Level,
     to: Level,
-    office: &Office,
+    extender: &Extender,
     at: DateTime<Utc>,
 ) -> Result<(), SealError> {
     let renewed = from == Level::BaselineLTA && to == Level::BaselineLTA;
     if from < Level::BaselineT && to >= Level::BaselineT {
-        *bytes = stamped(bytes, office)?;
+        *bytes = stamped(bytes, extender)?;
     }
     if to >= Level::BaselineLT && (from < Level::BaselineLT || renewed) {
-        *bytes = proven(bytes, office, at)?;
+        *bytes = proven(bytes, extender, at)?;
     }
     if to >= Level::BaselineLTA && (from < Level::BaselineLTA || renewed) {
-        *bytes = stamped(bytes, office)?;
+        *bytes = stamped(bytes, extender)?;
     }
     Ok(())
 }
 
 /// A timestamp over the whole file, in an invisible field of its own.
-fn stamped(file: &[u8], office: &Office) -> Result<Vec<u8>, SealError> {
-    let clock = office.clock.as_ref().ok_or(SealError::NoTimestampAuthority)?;
+fn stamped(file: &[u8], extender: &Extender) -> Result<Vec<u8>, SealError> {
+    let clock = extender.clock.as_ref().ok_or(SealError::NoTimestampAuthority)?;
     let mut update = Update::open(file)?;
     let fields = field::fields(&update)?;
     let count = fields.iter().filter(|it| it.name.starts_with(TIMESTAMP)).count();
@@ -75,7 +112,7 @@ fn stamped(file: &[u8], office: &Office) -> Result<Vec<u8>, SealError> {
         "SubFilter" => name("ETSI.RFC3161"),
     };
     let hole = Hole::cut(update, value, dictionary, clock.room)?;
-    let token = clock.stamp(&hole.around(), &office.fetch)?;
+    let token = clock.stamp(&hole.around(), &extender.fetch)?;
     hole.fill(&token)
 }
 
@@ -83,11 +120,11 @@ const TIMESTAMP: &str = "timestamp";
 
 /// The document security store: every certificate of every signature and timestamp so far, with the
 /// proofs.
-fn proven(file: &[u8], office: &Office, at: DateTime<Utc>) -> Result<Vec<u8>, SealError> {
+fn proven(file: &[u8], extender: &Extender, at: DateTime<Utc>) -> Result<Vec<u8>, SealError> {
     let mut update = Update::open(file)?;
     let fields = field::fields(&update)?;
     let signatures = signature::signatures(&update, &fields, file)?;
-    let proofs = revocation::gather(&chains(&signatures, office)?, &office.fetch, at)?;
+    let proofs = revocation::gather(&chains(&signatures, extender)?, &extender.fetch, at)?;
     let id = update.catalog_id()?;
     let mut catalog = update.dictionary(id)?;
     let store = store(&mut update, &catalog, &proofs)?;
@@ -105,13 +142,16 @@ fn proven(file: &[u8], office: &Office, at: DateTime<Utc>) -> Result<Vec<u8>, Se
 }
 
 /// The chains of everybody who signed, and of whoever said the time.
-fn chains(signatures: &[Signature], office: &Office) -> Result<Vec<Vec<Certificate>>, SealError> {
+fn chains(
+    signatures: &[Signature],
+    extender: &Extender,
+) -> Result<Vec<Vec<Certificate>>, SealError> {
     let stamps = signatures.iter().filter_map(|it| it.cms.timestamp());
     let stamps = stamps.map(|it| Cms::read(&it)).collect::<Result<Vec<_>, _>>()?;
     let all = || signatures.iter().map(|it| &it.cms).chain(&stamps);
     let mut pool: Vec<_> = all().flat_map(|it| it.certificates.clone()).collect();
-    pool.extend(office.identity().chain().to_vec());
-    pool.extend(office.clock.iter().flat_map(|it| it.roots.clone()));
+    pool.extend(extender.issuers.iter().cloned());
+    pool.extend(extender.clock.iter().flat_map(|it| it.roots.clone()));
     let chain = |it: &Cms| it.certificate().map(|it| it.chain(&pool));
     all().map(|it| chain(it).ok_or(SealError::Der(der::ErrorKind::Failed.into()))).collect()
 }

@@ -67,6 +67,12 @@ impl Certificate {
             .collect()
     }
 
+    /// The certificate in PEM.
+    pub fn to_pem(&self) -> String {
+        der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, &self.der)
+            .unwrap_or_default()
+    }
+
     /// The certificate as it came.
     pub fn der(&self) -> &[u8] {
         &self.der

@@ -77,7 +77,6 @@ pub(super) fn add_invisible(
 ) -> Result<(), SealError> {
     let page = update.document.page_iter().next();
     let page = page.ok_or_else(|| SealError::Damaged("it has no page".to_owned()))?;
-    let look = update.add(appearance(0.0, 0.0, Vec::new())?);
     let widget = update.add(dictionary! {
         "Type" => "Annot",
         "Subtype" => "Widget",
@@ -90,7 +89,8 @@ pub(super) fn add_invisible(
         "F" => 132,
         "P" => page,
         "V" => value,
-        "AP" => dictionary! { "N" => look },
+        // No appearance: without a size there is none to have (PDF/A-2, 6.3.3), and its change would be
+        // more than a certified letter allows.
     });
     let mut dictionary = update.dictionary(page)?;
     let own = dictionary.get(b"Annots").and_then(Object::as_reference).ok();

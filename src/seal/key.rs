@@ -238,6 +238,20 @@ enum Key {
 }
 
 impl SoftwareKey {
+    /// Opens a key file of either kind: PKCS#12 with its password, or PEM, whose certificates stand in
+    /// the same file or in `certificates`.
+    pub fn open(
+        file: &Secret,
+        password: &Secret,
+        certificates: &[u8],
+    ) -> Result<Arc<dyn Signer>, KeyError> {
+        // A DER sequence; PEM begins with dashes.
+        if file.expose().first() == Some(&0x30) {
+            return Self::from_pkcs12(file.expose(), password);
+        }
+        Self::from_pem(file, if certificates.is_empty() { file.expose() } else { certificates })
+    }
+
     /// Opens a PKCS#12 file (RFC 7292) with its password.
     pub fn from_pkcs12(file: &[u8], password: &Secret) -> Result<Arc<dyn Signer>, KeyError> {
         let password = std::str::from_utf8(password.expose());

@@ -35,6 +35,7 @@ use lopdf::{Dictionary, Object, dictionary, text_string};
 use serde::Deserialize;
 
 pub use act::{Act, Evidence, Presented};
+pub use archive::Extender;
 pub use authority::TestAuthority;
 pub use certificate::Certificate;
 pub use error::{SealError, Turn};
@@ -48,7 +49,6 @@ pub use strokes::Strokes;
 pub use timestamp::{TimestampError, TimestampOptions};
 
 use cades::Cades;
-use fetch::Fetch;
 use field::Field;
 use hole::Hole;
 use update::{Update, name};
@@ -86,8 +86,7 @@ pub struct Office {
     signer: Arc<dyn Signer>,
     letters: bool,
     level: Level,
-    clock: Option<timestamp::Authority>,
-    fetch: Fetch,
+    extender: Extender,
 }
 
 /// What makes up one signature of a file.
@@ -101,12 +100,11 @@ struct Signing<'a> {
 impl Office {
     /// An office that seals with a key.
     pub fn new(signer: Arc<dyn Signer>, options: &SealOptions) -> Result<Self, SealError> {
-        let clock = options.timestamp.as_ref().map(timestamp::Authority::new).transpose()?;
-        if options.level > Level::BaselineB && clock.is_none() {
+        let extender = Extender::new(options.timestamp.as_ref(), signer.identity().chain())?;
+        if options.level > Level::BaselineB && extender.clock.is_none() {
             return Err(SealError::NoTimestampAuthority);
         }
-        let (letters, level) = (options.letters, options.level);
-        Ok(Self { signer, letters, level, clock, fetch: Fetch::new() })
+        Ok(Self { signer, letters: options.letters, level: options.level, extender })
     }
 
     /// The office's certificate.
@@ -195,13 +193,7 @@ impl Sealer {
         level: Level,
         at: DateTime<Utc>,
     ) -> Result<SealedPdf, SealError> {
-        let mut raised = archive::extend(file, level, self.office()?, at)?;
-        match raised.take_shortfall() {
-            // Nothing was gained: the caller asked for this alone.
-            Some(error) if raised.bytes() == file.bytes() => Err(error),
-            Some(error) => Ok(raised.falling_short(error)),
-            None => Ok(raised),
-        }
+        self.office()?.extender.extend(file, level, at)
     }
 
     fn office(&self) -> Result<&Office, SealError> {
@@ -250,7 +242,7 @@ impl Sealer {
         dictionary.set("M", text_string(&at.format("D:%Y%m%d%H%M%SZ").to_string()));
         let clock = match self {
             Self::On(office) if office.level > Level::BaselineB => {
-                office.clock.as_ref().map(|it| (it, &office.fetch))
+                office.extender.clock.as_ref().map(|it| (it, &office.extender.fetch))
             }
             _ => None,
         };
@@ -269,7 +261,7 @@ impl Sealer {
             (Self::On(office), None)
                 if office.level > Level::BaselineT && file.turn().0.is_empty() =>
             {
-                archive::extend(&file, office.level, office, at)?
+                archive::extend(&file, office.level, &office.extender, at)?
             }
             _ => file,
         };

@@ -96,7 +96,8 @@ impl SealedPdf {
         self
     }
 
-    pub(super) fn take_shortfall(&mut self) -> Option<SealError> {
+    /// Why the level asked for was not reached, taken out.
+    pub fn take_shortfall(&mut self) -> Option<SealError> {
         self.shortfall.take()
     }
 

@@ -39,12 +39,14 @@ pub struct TimestampOptions {
 }
 
 impl TimestampOptions {
-    /// The usual room for a token, in bytes.
-    pub const ROOM: usize = 6 * 1024;
+    /// An authority whose tokens are of the usual length.
+    pub fn new(url: String, authorities: String) -> Self {
+        Self { url, authorities, room: room() }
+    }
 }
 
 fn room() -> usize {
-    TimestampOptions::ROOM
+    6 * 1024
 }
 
 /// Why there is no token. The file stays at the level it had.

@@ -102,8 +102,12 @@ impl<'a> Update<'a> {
         self.changed.insert(id.0, bytes);
     }
 
-    /// Appends what was set: objects, cross-reference section of the kind the file has, trailer.
+    /// Appends what was set: objects, cross-reference section of the kind the file has, trailer. Where
+    /// nothing was set, nothing is appended.
     pub(super) fn finish(mut self) -> Result<Appended, SealError> {
+        if self.objects.is_empty() && self.changed.is_empty() {
+            return Ok(Appended { bytes: self.base.to_vec(), offsets: BTreeMap::new() });
+        }
         let mut bytes = Vec::with_capacity(self.base.len() + 32_768);
         bytes.extend_from_slice(self.base);
         if !bytes.ends_with(b"\n") {

@@ -84,3 +84,35 @@ fn a_contract_is_sealed_and_signed_by_everybody_in_turn() {
     std::fs::write("/tmp/seal-signed.pdf", file.bytes()).unwrap();
     std::fs::write("/tmp/seal-root.der", AUTHORITY.root().der()).unwrap();
 }
+
+/// CPU of this thread, for what is compared in one run.
+fn cpu_ms() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
+}
+
+#[test]
+fn fields_and_seal_cost_at_most_two_fifths_of_the_rendering() {
+    let office = office();
+    let mut data = good("cai/interpreter-read-aloud.json");
+    let (mut rendering, mut sealing) = (Vec::new(), Vec::new());
+    for number in 0..30 {
+        data["reference"] = json!(format!("CAI-{number}"));
+        data["applicant"]["family_name"] = json!(format!("SPECIMEN {}", char::from(b'A' + number)));
+        let document = SHOP.check(&data).unwrap();
+        let start = cpu_ms();
+        let pdf = SHOP.try_render(&document).unwrap();
+        let rendered = cpu_ms();
+        office.seal(&pdf, &document, &SHOP.rulebook, at()).unwrap();
+        rendering.push(rendered - start);
+        sealing.push(cpu_ms() - rendered);
+    }
+    let median = |times: &mut Vec<f64>| {
+        times.drain(..10);
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    };
+    let (rendering, sealing) = (median(&mut rendering), median(&mut sealing));
+    println!("rendering {rendering:.2} ms, fields and seal {sealing:.2} ms");
+    assert!(sealing <= 0.4 * rendering, "{sealing:.2} ms of {rendering:.2} ms");
+}
