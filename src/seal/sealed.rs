@@ -13,7 +13,6 @@ use super::update::Update;
 use super::{act, signature};
 
 /// A file whose boxes are fields, sealed and signed as far as it says.
-#[derive(Debug)]
 pub struct SealedPdf {
     bytes: Vec<u8>,
     level: Level,
@@ -104,6 +103,14 @@ impl SealedPdf {
     pub(super) fn expiring_soon(mut self, expiring: Vec<Expiry>) -> Self {
         self.expiring = expiring;
         self
+    }
+}
+
+/// Without the file and the names in it.
+impl std::fmt::Debug for SealedPdf {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (length, level, turn) = (self.bytes.len(), self.level, &self.turn.0);
+        write!(formatter, "SealedPdf({length} bytes, {level}, turn: {turn:?})")
     }
 }
 

@@ -109,5 +109,9 @@ fn only_proofs_follow(file: &[u8], end: usize) -> Result<bool, SealError> {
         now => now == Some(object),
     };
     let root = before.trailer.get(b"Root")?.as_reference()?;
-    Ok(root == catalog && before.objects.iter().all(|(id, object)| is_kept(id, object)))
+    // What follows is an update, and not something that no reader looks at.
+    let is_update = after.xref_start >= end;
+    Ok(is_update
+        && root == catalog
+        && before.objects.iter().all(|(id, object)| is_kept(id, object)))
 }

@@ -224,7 +224,7 @@ async def pyhanko(stage: Stage, root: Path) -> list[str]:
     stamps = reader.embedded_timestamp_signatures
     for stamp in stamps:
         status = await async_validate_pdf_timestamp(stamp, context)
-        if not status.bottom_line:
+        if not (status.intact and status.valid and status.trusted):
             wrong.append(f"pyhanko {stamp.field_name} is not valid: {status.summary()}")
     if not stamps and (stage.level == "B-LTA" or stage.level != "B-B" and stage.signatures and not stage.stamped):
         wrong.append("pyhanko finds no timestamp over the document")
