@@ -22,6 +22,9 @@ const SERVER: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.1");
 const DISTRIBUTION_POINTS: ObjectIdentifier = oid("2.5.29.31");
 const EXTENDED_KEY_USAGE: ObjectIdentifier = oid("2.5.29.37");
 
+/// The largest certificate that is read, in bytes.
+const SIZE: usize = 64 << 10;
+
 /// The extensions that may be critical: the ones that are heeded here, and names and policies, which
 /// restrict nothing that is judged.
 const CRITICAL: [ObjectIdentifier; 5] = [
@@ -53,6 +56,7 @@ impl PartialEq for Certificate {
 
 impl Certificate {
     pub(super) fn read(der: &[u8]) -> Checked<Self> {
+        ensure(der.len() <= SIZE, "file.too_complex")?;
         let wrong = |_| Fault::new("certificate.syntax");
         let parsed = x509_cert::Certificate::from_der(der).map_err(wrong)?;
         let tbs = parsed.tbs_certificate();
@@ -86,7 +90,7 @@ impl Certificate {
         let mut found = Vec::new();
         for part in text.split_inclusive("-----END CERTIFICATE-----") {
             let Some(start) = part.find("-----BEGIN CERTIFICATE-----") else { continue };
-            let parsed = x509_cert::Certificate::from_pem(part[start..].as_bytes());
+            let parsed = x509_cert::Certificate::from_pem(&part.as_bytes()[start..]);
             let parsed = parsed.map_err(|_| Fault::new("certificate.syntax"))?;
             let der = parsed.to_der().map_err(|_| Fault::new("certificate.syntax"))?;
             found.push(Self::read(&der)?);

@@ -29,7 +29,7 @@ const REVOCATION: ObjectIdentifier = oid("1.2.840.113583.1.1.8");
 const ALGORITHM_PROTECTION: ObjectIdentifier = oid("1.2.840.113549.1.9.52");
 
 /// How many certificates a signature may bring along.
-const CERTIFICATES: usize = 32;
+const CERTIFICATES: usize = 16;
 
 /// A signature whose form is right and whose value is the signer's, over `content_digest`.
 pub(super) struct Signed<'a> {

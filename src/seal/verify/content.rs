@@ -14,6 +14,8 @@ use super::object::{Dict, Object};
 /// How many files may be attached, and how deep the tree of their names may be.
 const FILES: usize = 50;
 const DEPTH: usize = 8;
+/// How long the metadata may be, in bytes.
+pub(super) const METADATA: usize = 1 << 20;
 
 /// A file that the document carries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,7 +40,9 @@ pub(super) fn standards(file: &File<'_>) -> Checked<Vec<String>> {
     let metadata = catalog.dict().map(|it| file.value(file.last(), it, "Metadata")).transpose()?;
     let Some(metadata) = metadata.flatten() else { return Ok(Vec::new()) };
     let Object::Stream(stream) = &*metadata else { return Ok(Vec::new()) };
-    let text = String::from_utf8_lossy(&file.decoded(stream)?).into_owned();
+    let text = file.decoded(stream)?;
+    ensure(text.len() <= METADATA, "file.too_complex")?;
+    let text = String::from_utf8_lossy(&text);
     let mut found = Vec::new();
     if let Some(part) = property(&text, "pdfuaid:part") {
         found.push(format!("PDF/UA-{part}"));
@@ -87,6 +91,11 @@ pub(super) fn attachments(file: &File<'_>) -> Checked<Vec<Attachment>> {
     Ok(found)
 }
 
+/// A name in words, cut where it is longer than any honest one.
+pub(super) fn short(name: &[u8]) -> String {
+    String::from_utf8_lossy(&name[..name.len().min(100)]).into_owned()
+}
+
 /// The file specifications below a node of a name tree (ISO 32000-1, 7.9.6).
 fn leaves(
     file: &File<'_>,
@@ -125,7 +134,7 @@ fn attachment(file: &File<'_>, specification: &Dict) -> Checked<Option<Attachmen
         None => text(file, view, specification, "F")?,
     };
     let said = |dict: &Dict, key| match dict.get(key) {
-        Some(Object::Name(it)) => String::from_utf8_lossy(it).into_owned(),
+        Some(Object::Name(it)) => short(it),
         _ => String::new(),
     };
     let data = file.decoded(stream)?;
@@ -134,6 +143,6 @@ fn attachment(file: &File<'_>, specification: &Dict) -> Checked<Option<Attachmen
         relationship: said(specification, "AFRelationship"),
         media_type: said(&stream.dict, "Subtype"),
         size: data.len(),
-        sha256: hex(&Sha256::digest(&data)),
+        sha256: hex(&Sha256::digest(&*data)),
     }))
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::{Change, ChangeKind};
+use super::content::short;
 use super::fault::Checked;
 use super::field::{Field, fields};
 use super::file::File;
@@ -13,6 +14,9 @@ use super::object::{Dict, Object};
 use super::references::References;
 use super::section::Entry;
 use super::syntax::is_white;
+
+/// How many changes of one revision are told: the first that is not permitted decides.
+const MOST: usize = 1_200;
 
 /// What revision `new` changed against the one before.
 pub(super) fn changes(file: &File<'_>, new: usize) -> Vec<Change> {
@@ -22,7 +26,7 @@ pub(super) fn changes(file: &File<'_>, new: usize) -> Vec<Change> {
         found.push(Change { revision: new + 1, kind, object, detail, permitted });
     };
     match compare(file, new) {
-        Ok(changes) => changes.into_iter().for_each(|it| tell(it.0, it.1, it.2)),
+        Ok(changes) => changes.into_iter().take(MOST).for_each(|it| tell(it.0, it.1, it.2)),
         Err(fault) => tell(ChangeKind::Unreadable, None, fault.code.to_owned()),
     }
     found
@@ -344,7 +348,7 @@ fn plain(value: &Object) -> bool {
 fn kind(object: &Object) -> String {
     let dict = object.dict();
     match dict.and_then(|it| it.get("Type").or_else(|| it.get("Subtype"))) {
-        Some(Object::Name(name)) => String::from_utf8_lossy(name).into_owned(),
+        Some(Object::Name(name)) => short(name),
         _ => String::new(),
     }
 }

@@ -13,6 +13,10 @@ use super::section::Entry;
 /// How many fields a form may have, and how deep they may nest.
 const FIELDS: usize = 1_000;
 const DEPTH: usize = 8;
+/// How long a name, a label or a reason may be, in bytes: many fields could share one text.
+const TEXT: usize = 4 << 10;
+/// How long the DER of a signature may be, in bytes.
+const SIGNATURE: usize = 1 << 20;
 
 /// A signature field.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,7 +99,9 @@ pub(super) fn text(
     key: &str,
 ) -> Checked<Option<String>> {
     let value = file.value(view, dict, key)?;
-    Ok(value.as_ref().and_then(|it| it.text()).map(|it| words(&it.bytes)))
+    let Some(text) = value.as_ref().and_then(|it| it.text()) else { return Ok(None) };
+    ensure(text.bytes.len() <= TEXT, "file.too_complex")?;
+    Ok(Some(words(&text.bytes)))
 }
 
 /// A signature dictionary whose byte range and hole are as they must be.
@@ -138,6 +144,7 @@ pub(super) fn hole<'a>(file: &File<'a>, dict: &Dict, section: usize) -> Checked<
     ensure((lower || upper) && digits.len() % 2 == 0, "signature.hole")?;
     let (value, padding) = leading(&contents.bytes).map_err(|_| Fault::new("signature.hole"))?;
     ensure(padding.iter().all(|it| *it == 0), "signature.hole")?;
+    ensure(value.whole.len() <= SIGNATURE, "file.too_complex")?;
     let parts = [&file.bytes[..*before], &file.bytes[*after..end]];
     Ok(Hole { parts, der: value.whole.to_vec() })
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::fault::{Checked, Fault, ensure};
 use super::object::{Dict, Object, Stream};
-use super::section::{Entry, Section, sections};
+use super::section::{ENTRIES, Entry, Section, sections};
 use super::stream;
 use super::syntax::{Budget, Reader};
 
@@ -16,13 +16,17 @@ pub(super) struct File<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) sections: Vec<Section>,
     budget: Budget,
-    read: RefCell<HashMap<(usize, u32), Checked<Rc<Object>>>>,
-    containers: RefCell<HashMap<(usize, u32), Checked<Rc<Container>>>>,
+    read: Known<(usize, u32), Object>,
+    containers: Known<(usize, u32), Container>,
+    streams: Known<usize, Vec<u8>>,
 }
+
+/// What was read once, or why it could not be.
+type Known<Key, T> = RefCell<HashMap<Key, Checked<Rc<T>>>>;
 
 /// An object stream, decompressed: where each object begins, by index.
 struct Container {
-    data: Vec<u8>,
+    data: Rc<Vec<u8>>,
     objects: Vec<(u32, usize)>,
 }
 
@@ -30,8 +34,8 @@ impl<'a> File<'a> {
     pub(super) fn open(bytes: &'a [u8]) -> Checked<Self> {
         let budget = Budget::default();
         let sections = sections(bytes, &budget)?;
-        let (read, containers) = Default::default();
-        Ok(Self { bytes, sections, budget, read, containers })
+        let (read, containers, streams) = Default::default();
+        Ok(Self { bytes, sections, budget, read, containers, streams })
     }
 
     pub(super) fn last(&self) -> usize {
@@ -168,6 +172,7 @@ impl<'a> File<'a> {
         ensure(known && dict.get("Extends").is_none(), "file.container")?;
         let size = |key| dict.get(key).and_then(Object::size).ok_or_else(wrong);
         let (count, first) = (size("N")?, size("First")?);
+        ensure(count <= ENTRIES, "file.too_complex")?;
         let data = self.decoded(stream)?;
         let mut objects = Vec::new();
         let mut reader = Reader::new(&data, 0, &self.budget);
@@ -186,9 +191,15 @@ impl<'a> File<'a> {
         self.bytes.get(stream.data.clone()).unwrap_or_default()
     }
 
-    /// A stream's bytes, decompressed.
-    pub(super) fn decoded(&self, stream: &Stream) -> Checked<Vec<u8>> {
-        stream::decoded(self.bytes, stream, &self.budget)
+    /// A stream's bytes, decompressed: once, however often they are asked for.
+    pub(super) fn decoded(&self, stream: &Stream) -> Checked<Rc<Vec<u8>>> {
+        let place = stream.data.start;
+        if let Some(found) = self.streams.borrow().get(&place) {
+            return found.clone();
+        }
+        let found = stream::decoded(self.bytes, stream, &self.budget).map(Rc::new);
+        self.streams.borrow_mut().insert(place, found.clone());
+        found
     }
 
     /// Whether two objects say the same; streams by their bytes, wherever they stand.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::certificate::{Certificate, hex};
 use super::change::{Change, ChangeKind};
@@ -74,8 +75,15 @@ struct Court<'a, 'f> {
     /// What each revision after the first signature changed.
     changes: BTreeMap<usize, Vec<Change>>,
     data: ValidationData,
-    /// The trusted archive timestamps seen so far: their revision and time.
-    stamps: Vec<(usize, DateTime<Utc>)>,
+    /// The trusted archive timestamps seen so far: their revision, what the file then held of validation
+    /// data, and their time.
+    stamps: Vec<Stamp>,
+}
+
+struct Stamp {
+    section: usize,
+    data: ValidationData,
+    time: DateTime<Utc>,
 }
 
 impl Court<'_, '_> {
@@ -170,7 +178,8 @@ impl Court<'_, '_> {
         self.chain(&chain, then, report);
         if report.problems.is_empty() {
             report.trusted_time = Some(token.time);
-            self.stamps.push((section, token.time));
+            let data = ValidationData::of(self.file, section)?;
+            self.stamps.push(Stamp { section, data, time: token.time });
         }
         Ok(())
     }
@@ -185,6 +194,9 @@ impl Court<'_, '_> {
         signed.covers(&hole.parts)?;
         report.intact = true;
         report.evidence = evidence(dict)?;
+        if let Some(shown) = report.evidence.as_ref().and_then(|it| it["shown"].as_str()) {
+            ensure(self.was_shown(section, shown), "evidence.shown")?;
+        }
         if let Some(archival) = signed.revocation {
             self.data.statements.add(archival)?;
         }
@@ -217,14 +229,24 @@ impl Court<'_, '_> {
         }
         if is("ETSI.CAdES.detached") && report.problems.is_empty() {
             let proofs = [(&chain[..], then), (&authority[..], existed)];
-            report.level = Some(self.level(section, report.trusted_time.is_some(), &proofs)?);
+            report.level = Some(self.level(section, report.trusted_time.is_some(), &proofs));
         }
         Ok(())
     }
 
+    /// Whether a hash in hex is that of the file before a revision, with or without its last line end.
+    fn was_shown(&self, section: usize, shown: &str) -> bool {
+        let before = section.checked_sub(1).and_then(|it| self.file.sections.get(it));
+        let ends = before.into_iter().flat_map(|it| [it.end, it.line_end]);
+        ends.into_iter().any(|end| {
+            let hash = hex(&Sha256::digest(&self.file.bytes[..end]));
+            hash.eq_ignore_ascii_case(shown)
+        })
+    }
+
     /// The earliest trusted archive timestamp over a revision.
     fn existed(&self, section: usize) -> Option<DateTime<Utc>> {
-        self.stamps.iter().filter(|it| it.0 > section).map(|it| it.1).min()
+        self.stamps.iter().filter(|it| it.section > section).map(|it| it.time).min()
     }
 
     /// Tells of the chain and of what the file says about it.
@@ -260,7 +282,7 @@ impl Court<'_, '_> {
         section: usize,
         timestamped: bool,
         proofs: &[(&[Certificate], DateTime<Utc>)],
-    ) -> Checked<SignatureLevel> {
+    ) -> SignatureLevel {
         let proven = |data: &ValidationData| {
             proofs.iter().all(|(chain, at)| {
                 chain
@@ -269,17 +291,16 @@ impl Court<'_, '_> {
             })
         };
         if !timestamped {
-            return Ok(SignatureLevel::Basic);
+            return SignatureLevel::Basic;
         }
         if !proven(&self.data) {
-            return Ok(SignatureLevel::Timestamped);
+            return SignatureLevel::Timestamped;
         }
-        for (stamp, _) in self.stamps.iter().filter(|it| it.0 > section) {
-            if proven(&ValidationData::of(self.file, *stamp)?) {
-                return Ok(SignatureLevel::Archived);
-            }
+        let mut later = self.stamps.iter().filter(|it| it.section > section);
+        if later.any(|it| proven(&it.data)) {
+            return SignatureLevel::Archived;
         }
-        Ok(SignatureLevel::LongTerm)
+        SignatureLevel::LongTerm
     }
 }
 

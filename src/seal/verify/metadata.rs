@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::change::ChangeKind;
+use super::content::METADATA;
 use super::difference::Comparison;
 use super::fault::Checked;
 use super::object::{Dict, Object};
@@ -58,8 +59,9 @@ impl Comparison<'_, '_> {
             let object = self.file.get(view, number, 0)?;
             let Object::Stream(stream) = &*object else { return Ok(None) };
             let known = stream.dict.only(&["Type", "Subtype", "Length", "Filter", "DecodeParms"]);
-            let text = String::from_utf8(self.file.decoded(stream)?).ok().filter(|_| known);
-            Ok(text.map(|it| properties(&it)))
+            let text = self.file.decoded(stream)?;
+            let text = std::str::from_utf8(&text).ok().filter(|it| known && it.len() <= METADATA);
+            Ok(text.map(properties))
         };
         let (old, new) = (properties(self.old)?, properties(self.new)?);
         Ok(old.is_some() && old == new)

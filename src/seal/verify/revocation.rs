@@ -1,6 +1,9 @@
 //! Whether a certificate had been revoked, by the lists (RFC 5280, 5) and answers (RFC 6960) that the
 //! file itself holds. One that is not signed by whom it must be says nothing.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use der::asn1::ObjectIdentifier;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
@@ -13,15 +16,26 @@ use super::der::{
 use super::fault::{Checked, Fault, ensure};
 
 const BASIC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1.1");
+/// How many lists and answers one file may hold.
+const PAPERS: usize = 200;
 const ISSUING_DISTRIBUTION_POINT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
 const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
 
-/// What the file holds of lists and answers, as they stand.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// What the file holds of lists and answers, as they stand, and what they said when they were asked.
+#[derive(Debug, Default)]
 pub(super) struct Statements {
-    pub(super) lists: Vec<Vec<u8>>,
-    pub(super) answers: Vec<Vec<u8>>,
+    papers: Vec<Paper>,
+    said: RefCell<BTreeMap<Question, Option<Statement>>>,
 }
+
+#[derive(Debug)]
+enum Paper {
+    List(Vec<u8>),
+    Answer(Vec<u8>),
+}
+
+/// Which paper is asked about which certificate of which issuer.
+type Question = (usize, [u8; 32], [u8; 32]);
 
 /// What is known of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +49,7 @@ pub(super) enum Status {
 }
 
 /// One statement on one certificate.
+#[derive(Debug, Clone, Copy)]
 struct Statement {
     revoked: Option<DateTime<Utc>>,
     from: DateTime<Utc>,
@@ -48,14 +63,22 @@ impl Statements {
     pub(super) fn add(&mut self, archival: Value<'_>) -> Checked<()> {
         for part in archival.of(SEQUENCE)?.inside().rest()? {
             let items = part.inner()?.of(SEQUENCE)?.inside().rest()?;
-            let items = items.iter().map(|it| it.whole.to_vec());
+            ensure(self.papers.len() + items.len() <= PAPERS, "file.too_complex")?;
             match part.tag {
-                0xa0 => self.lists.extend(items),
-                0xa1 => self.answers.extend(items),
+                0xa0 => items.iter().for_each(|it| self.add_list(it.whole.to_vec())),
+                0xa1 => items.iter().for_each(|it| self.add_answer(it.whole.to_vec())),
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    pub(super) fn add_list(&mut self, der: Vec<u8>) {
+        self.papers.push(Paper::List(der));
+    }
+
+    pub(super) fn add_answer(&mut self, der: Vec<u8>) {
+        self.papers.push(Paper::Answer(der));
     }
 
     /// What is said of `certificate`, which `issuer` issued, as of `at`.
@@ -65,10 +88,9 @@ impl Statements {
         issuer: &Certificate,
         at: DateTime<Utc>,
     ) -> Status {
-        let lists = self.lists.iter().map(|it| listed(it, certificate, issuer));
-        let answers = self.answers.iter().map(|it| answered(it, certificate, issuer));
         let mut status = Status::Unknown;
-        for statement in lists.chain(answers).flatten().flatten() {
+        for index in 0..self.papers.len() {
+            let Some(statement) = self.ask(index, certificate, issuer) else { continue };
             if let Some(since) = statement.revoked.filter(|it| *it <= at) {
                 return Status::Revoked(since);
             }
@@ -79,6 +101,26 @@ impl Statements {
             }
         }
         status
+    }
+
+    /// What a paper says; the same again for the same question, for its signature takes time.
+    fn ask(
+        &self,
+        index: usize,
+        certificate: &Certificate,
+        issuer: &Certificate,
+    ) -> Option<Statement> {
+        let question = (index, certificate.sha256, issuer.sha256);
+        if let Some(known) = self.said.borrow().get(&question) {
+            return *known;
+        }
+        let said = match &self.papers[index] {
+            Paper::List(der) => listed(der, certificate, issuer),
+            Paper::Answer(der) => answered(der, certificate, issuer),
+        };
+        let said = said.ok().flatten();
+        self.said.borrow_mut().insert(question, said);
+        said
     }
 }
 
@@ -140,10 +182,9 @@ fn critical(extensions: Value<'_>) -> Checked<Vec<(Value<'_>, Value<'_>)>> {
     for extension in extensions.of(SEQUENCE)?.inside().rest()? {
         let mut parts = extension.of(SEQUENCE)?.inside();
         let name = parts.take(OID)?;
-        if let Some(critical) = parts.maybe(BOOLEAN)? {
-            if critical.truth()? {
-                found.push((name, parts.take(OCTET_STRING)?));
-            }
+        let critical = parts.maybe(BOOLEAN)?.map_or(Ok(false), |it| it.truth())?;
+        if critical {
+            found.push((name, parts.take(OCTET_STRING)?));
         }
     }
     Ok(found)

@@ -13,8 +13,8 @@ use super::stream;
 use super::syntax::{Budget, Reader};
 
 /// How many revisions, and how many entries all of them list.
-const SECTIONS: usize = 100;
-const ENTRIES: usize = 200_000;
+const SECTIONS: usize = 64;
+pub(super) const ENTRIES: usize = 200_000;
 
 /// Where an object of a section stands.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,7 +9,7 @@ use super::fault::{Checked, Fault, ensure};
 
 /// How many certificates a chain may have, and how many signatures are tried to find one.
 const LENGTH: usize = 8;
-const TRIES: usize = 100;
+const TRIES: usize = 30;
 
 /// The certificates that the caller trusts: everything else must lead to one of them.
 #[derive(Debug, Clone, Default)]

@@ -11,7 +11,7 @@ use super::object::{Dict, Object};
 use super::revocation::Statements;
 
 /// How many certificates and statements are looked at.
-const ITEMS: usize = 200;
+const ITEMS: usize = 64;
 const LISTS: [&str; 3] = ["Certs", "CRLs", "OCSPs"];
 
 /// What the store of a view holds. What cannot be read is left out: it vouches for nothing.
@@ -36,8 +36,8 @@ impl ValidationData {
                 let bytes = file.decoded(stream)?;
                 match key {
                     "Certs" => data.certificates.extend(Certificate::read(&bytes)),
-                    "CRLs" => data.statements.lists.push(bytes),
-                    _ => data.statements.answers.push(bytes),
+                    "CRLs" => data.statements.add_list(bytes.to_vec()),
+                    _ => data.statements.add_answer(bytes.to_vec()),
                 }
             }
         }

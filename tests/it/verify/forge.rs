@@ -202,6 +202,15 @@ fn validation_data_plays_no_second_part() {
     // The page's content under the name of a certificate.
     let page = [(1, with("/DSS 95 0 R")), (95, store("[4 0 R]")), (4, stream("BT (No) Tj ET"))];
     refused(&update(&file, &page), ChangeKind::Altered, "");
+    // A reference that was left open in what was signed, filled by a certificate of the store.
+    let open = signed("open-reference");
+    assert!(judged(&open).is_valid());
+    let catalog = body(&open, 1).replacen("<<", "<</DSS 95 0 R", 1);
+    let filled = [(1, catalog), (95, store("[70 0 R]")), (70, stream("BT (No) Tj ET"))];
+    refused(&update(&open, &filled), ChangeKind::Added, "");
+    // A list of the store that is also the page's list of annotations.
+    let page = body(&file, 3).replace("/Annots", "/Annots 95 0 R/Old");
+    assert_eq!(judged(&update(&file, &[(3, page)])).verdict, Verdict::NotValid);
     // The page itself as the store.
     let page = [(1, with("/DSS 3 0 R"))];
     assert_eq!(judged(&update(&file, &page)).verdict, Verdict::NotValid);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use paraphe::seal::verify::Verdict;
 
 use super::forge::raw_update;
-use super::{judged, signed};
+use super::{covered, judged, signed};
 
 /// Names and words that lead a reader into its corners.
 const WORDS: [&str; 30] = [
@@ -41,7 +41,7 @@ const WORDS: [&str; 30] = [
     "(",
 ];
 const FILES: [&str; 8] =
-    ["unsigned", "b-b", "b-t", "b-lt", "b-lta", "certified-both-lta", "revoked", "streams"];
+    ["b-b-p384", "b-b", "b-t", "b-lt", "b-lta", "certified-both-lta", "revoked", "streams"];
 
 /// Numbers that look random and are the same each time (xorshift).
 pub(super) struct Dice(u64);
@@ -76,7 +76,7 @@ fn any_bytes_give_a_report() {
         slowest = slowest.max(begun.elapsed());
         assert!(begun.elapsed() < Duration::from_secs(20), "seed {seed} takes too long");
         // What is valid was not touched where a signature covers it.
-        let kept = corpus.iter().any(|it| file.starts_with(it));
+        let kept = corpus.iter().any(|it| file.starts_with(&it[..covered(it)]));
         assert!(report.verdict != Verdict::Valid || kept, "seed {seed}: {report:#?}");
     }
     println!("{seed} files, the slowest {slowest:?}");
