@@ -46,6 +46,7 @@ fn each_level_is_told_by_what_is_there() {
         ("b-b", SignatureLevel::Basic),
         ("b-t", SignatureLevel::Timestamped),
         ("b-lt", SignatureLevel::LongTerm),
+        ("b-lt-answer", SignatureLevel::LongTerm),
         ("b-lta", SignatureLevel::Archived),
     ] {
         let report = judged(&signed(name));
@@ -147,7 +148,19 @@ fn an_expired_certificate_counts_at_the_trusted_time() {
 
 #[test]
 fn a_revoked_certificate_is_refused() {
-    assert_eq!(codes(&judged(&signed("revoked"))), ["certificate.revoked"].into());
+    for name in ["revoked", "revoked-answer"] {
+        assert_eq!(codes(&judged(&signed(name))), ["certificate.revoked"].into(), "{name}");
+    }
+}
+
+#[test]
+fn a_locked_field_may_not_be_signed() {
+    let report = judged(&signed("locked"));
+    assert!(report.is_valid(), "{report:#?}");
+    assert_eq!(report.signatures[0].locks, ["authority"]);
+    let report = judged(&signed("locked-signed"));
+    assert_eq!(codes(&report), ["signature.changed"].into(), "{report:#?}");
+    assert!(!report.signatures[0].intact && report.signatures[1].valid);
 }
 
 #[test]
