@@ -25,8 +25,9 @@ pub(super) fn raw_update(
     gap: &str,
     lines: &str,
 ) -> Vec<u8> {
-    let tail = String::from_utf8_lossy(&file[file.len() - 40..]).into_owned();
-    let prev = tail.split("startxref").nth(1).unwrap().split_whitespace().next().unwrap();
+    let tail = String::from_utf8_lossy(&file[file.len().saturating_sub(40)..]).into_owned();
+    let prev = tail.split("startxref").nth(1).and_then(|it| it.split_whitespace().next());
+    let prev = prev.unwrap_or("0");
     let mut out = file.to_vec();
     let mut table = String::from("xref\n");
     for (number, body) in objects {
