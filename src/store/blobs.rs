@@ -3,21 +3,27 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{
+    Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
+};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
 use super::keyring::hex;
 use crate::secret::Secret;
+
+/// How long a server is asked again before the caller is told to come later.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where the files are kept.
 #[derive(Debug, Clone)]
@@ -61,16 +67,7 @@ impl Blobs {
                 std::fs::create_dir_all(path).map_err(StoreError::file(path))?;
                 Arc::new(LocalFileSystem::new_with_prefix(path)?.with_fsync(true))
             }
-            BlobOptions::S3(it) => Arc::new(
-                AmazonS3Builder::new()
-                    .with_bucket_name(&it.bucket)
-                    .with_endpoint(&it.endpoint)
-                    .with_region(&it.region)
-                    .with_access_key_id(&it.access_key)
-                    .with_secret_access_key(String::from_utf8_lossy(it.secret_key.expose()))
-                    .with_allow_http(it.allow_http)
-                    .build()?,
-            ),
+            BlobOptions::S3(it) => Arc::new(s3(it)?),
             BlobOptions::Memory => Arc::new(InMemory::new()),
         }))
     }
@@ -113,6 +110,21 @@ impl Blobs {
         let chunks = names.try_chunks(500).map_err(|it| it.1.into());
         Box::pin(chunks.map_ok(HashSet::from_iter))
     }
+}
+
+fn s3(options: &S3Options) -> Result<AmazonS3, StoreError> {
+    // The process has one provider of TLS; it does not matter who installs it.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let patience = RetryConfig { max_retries: 3, retry_timeout: PATIENCE, ..Default::default() };
+    let store = AmazonS3Builder::new()
+        .with_bucket_name(&options.bucket)
+        .with_endpoint(&options.endpoint)
+        .with_region(&options.region)
+        .with_access_key_id(&options.access_key)
+        .with_secret_access_key(String::from_utf8_lossy(options.secret_key.expose()))
+        .with_allow_http(options.allow_http)
+        .with_retry(patience);
+    Ok(store.build()?)
 }
 
 /// `ab/abcdef…`: no folder holds more than a 256th of all.

@@ -13,7 +13,7 @@ use super::StoreError;
 use super::sql::Database;
 
 /// How long a statement waits for another process's lock, and a caller for a connection.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Connections that read, on SQLite; all connections, on PostgreSQL.
 const CONNECTIONS: u32 = 8;
 

@@ -64,21 +64,14 @@ pub(super) async fn append(
     let count = i64::try_from(happenings.len()).unwrap_or(i64::MAX);
     let lock = "UPDATE trail_head SET number = number + $1 RETURNING number, mac";
     let head = tx.row(lock, values![count]).await?.ok_or_else(no_head)?;
-    let mut number = head.get::<i64>(0)? - count;
+    let first = head.get::<i64>(0)? - count + 1;
     let mut mac: Vec<u8> = head.get(1)?;
     let mut rows = Vec::new();
-    for it in happenings {
-        number += 1;
-        let event = Event {
-            number,
-            at: it.at,
-            actor: it.actor,
-            action: it.action.to_owned(),
-            subject: it.subject,
-            detail: it.detail,
-        };
+    for (number, it) in (first..).zip(happenings) {
+        let Happening { at, actor, action, subject, detail } = it;
+        let event = Event { number, at, actor, action: action.to_owned(), subject, detail };
         mac = link(hasher, &mac, &event).to_vec();
-        let Event { number, at, actor, action, subject, detail } = event;
+        let Event { actor, action, subject, detail, .. } = event;
         rows.push(values![number, at, actor, action, subject, detail, mac.clone()]);
     }
     let columns = ["number", "at", "actor", "action", "subject", "detail", "mac"];

@@ -2,8 +2,12 @@
 
 mod backups;
 mod documents;
+mod faults;
+mod lives;
 mod merges;
 mod outbox;
+mod s3;
+mod scale;
 mod secrecy;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -48,7 +48,7 @@ async fn begun(store: &Store, total: u32) -> Uuid {
 
 async fn issue(store: &Store, row: &RowLease) -> RowOutcome {
     assert_eq!(row.data, format!("SPECIMEN {}", row.number).into_bytes());
-    if row.number % 10 == 0 {
+    if row.number.is_multiple_of(10) {
         return RowOutcome::Faulty(format!("no address for SPECIMEN {}", row.number));
     }
     let mut entry = letter(row.number);
