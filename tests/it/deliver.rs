@@ -5,3 +5,4 @@ mod compose;
 mod judged;
 mod server;
 mod smtp;
+mod worker;

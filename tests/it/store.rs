@@ -22,7 +22,7 @@ fn later(seconds: i64) -> DateTime<Utc> {
     at() + TimeDelta::seconds(seconds)
 }
 
-fn all() -> Scope {
+pub(crate) fn all() -> Scope {
     Scope::all("tester")
 }
 
@@ -59,7 +59,7 @@ fn mail(number: u32) -> NewDelivery {
 }
 
 /// A letter that goes out at once.
-fn letter(number: u32) -> Entry {
+pub(crate) fn letter(number: u32) -> Entry {
     let data = format!("{{\"name\":\"SPECIMEN {number}\"}}");
     Entry {
         id: Uuid::now_v7(),

@@ -1,0 +1,308 @@
+//! What stands in the outbox leaves once, whatever the server does and however often workers stop.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use futures_util::FutureExt;
+use paraphe::deliver::bounce;
+use paraphe::deliver::worker::{WorkerOptions, run};
+use paraphe::deliver::{Clock, Limits, Memory, Smtp, SmtpOptions, TlsMode, Transport};
+use paraphe::store::{DeliveryFilter, DeliveryState, Entry, Page, Return, Store};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::server::{Fault, Server};
+use crate::database::{Place, on_both};
+use crate::harness::{at, count};
+use crate::store::{all, letter};
+
+on_both! {
+    every_letter_leaves_once_through_several_workers,
+    a_greylisted_letter_waits_and_leaves_after_a_restart,
+    a_refused_letter_fails_once_and_says_why,
+    a_letter_in_doubt_is_not_sent_again_and_a_report_resolves_it,
+    a_cut_before_the_end_is_tried_again,
+    a_server_that_refuses_us_leaves_the_queue_as_it_is,
+    a_worker_that_is_stopped_finishes_its_letters,
+    a_folder_gets_each_letter_as_a_file,
+}
+
+/// Time that passes as it does, and jumps.
+#[derive(Clone)]
+struct Time(Arc<AtomicI64>, Instant);
+
+impl Time {
+    fn new() -> Self {
+        Self(Arc::default(), Instant::now())
+    }
+
+    fn jump(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    fn clock(&self) -> Clock {
+        let this = self.clone();
+        Clock::new(move || {
+            let jumped = TimeDelta::seconds(this.0.load(Ordering::SeqCst));
+            at() + TimeDelta::from_std(this.1.elapsed()).unwrap() + jumped
+        })
+    }
+}
+
+/// A running worker.
+struct Worker {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Worker {
+    fn start(store: &Store, transport: &Arc<Transport>, name: &'static str, time: &Time) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let options = WorkerOptions { poll: 1, sweep: 1, ..WorkerOptions::default() };
+        let (store, transport, clock) = (store.clone(), transport.clone(), time.clock());
+        let task =
+            tokio::spawn(async move { run(store, transport, options, name, clock, stopped).await });
+        Self { stop, task }
+    }
+
+    async fn stop(self) {
+        self.stop.send(true).unwrap();
+        self.task.await.unwrap();
+    }
+}
+
+fn smtp(port: u16) -> Arc<Transport> {
+    let options = SmtpOptions {
+        host: "localhost".into(),
+        port,
+        tls: TlsMode::None,
+        roots: None,
+        username: None,
+        password: None,
+        hello: "client.example.org".into(),
+        return_path: None,
+        connections: 3,
+        limits: Limits { connect: 2, command: 2, block: 2, end: 2 },
+        dkim: None,
+    };
+    Arc::new(Transport::Smtp(Box::new(Smtp::new(options).unwrap())))
+}
+
+/// A letter that a mail server takes.
+fn mailed(number: u32) -> Entry {
+    let mut entry = letter(number);
+    let delivery = &mut entry.deliveries[0];
+    let id = delivery.id;
+    delivery.message = format!(
+        "From: Office <office@example.org>\r\nTo: {}\r\nMessage-ID: <{id}@example.org>\r\n\r\n{}",
+        delivery.recipient,
+        "A line of a letter that is long enough to count for something.\r\n".repeat(1000)
+    )
+    .into();
+    entry
+}
+
+async fn states(store: &Store) -> HashMap<DeliveryState, usize> {
+    let page = Page { after: None, most: 10_000 };
+    let mails = store.deliveries(&all(), &DeliveryFilter::default(), page).await.unwrap();
+    let mut states = HashMap::new();
+    for mail in mails {
+        *states.entry(mail.state).or_default() += 1;
+    }
+    states
+}
+
+/// Waits until every mail is in one of these states.
+async fn until(store: &Store, wanted: &[(DeliveryState, usize)]) {
+    let wanted: HashMap<_, _> = wanted.iter().copied().collect();
+    let start = Instant::now();
+    loop {
+        let states = states(store).await;
+        if states == wanted {
+            return;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "{states:?}, not {wanted:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn put(store: &Store, letters: u32) -> Vec<Entry> {
+    let entries: Vec<_> = (0..letters).map(mailed).collect();
+    for entry in &entries {
+        store.put(entry.clone(), at()).await.unwrap();
+    }
+    entries
+}
+
+async fn every_letter_leaves_once_through_several_workers(place: Place) {
+    let letters = count(60, 2000);
+    let (one, two) = (place.open().await, place.open().await);
+    let entries = put(&one, letters).await;
+    let server = Server::start(Fault::None).await;
+    let time = Time::new();
+    let workers = [
+        Worker::start(&one, &smtp(server.port), "one", &time),
+        Worker::start(&two, &smtp(server.port), "two", &time),
+    ];
+    until(&one, &[(DeliveryState::Accepted, letters as usize)]).await;
+    for worker in workers {
+        worker.stop().await;
+    }
+    let mut kept: Vec<_> = server.kept().into_iter().map(|it| it.message).collect();
+    let mut sent: Vec<_> = entries.iter().map(|it| it.deliveries[0].message.clone()).collect();
+    kept.sort();
+    sent.sort();
+    assert!(kept == sent, "{} of {} letters", kept.len(), sent.len());
+    assert!(server.commands().iter().any(|it| it == "QUIT"), "the connections ended politely");
+}
+
+async fn a_greylisted_letter_waits_and_leaves_after_a_restart(place: Place) {
+    let store = place.open().await;
+    put(&store, 1).await;
+    let server = Server::start(Fault::Greylist(2)).await;
+    let time = Time::new();
+    for tries in 1..3 {
+        let worker = Worker::start(&store, &smtp(server.port), "one", &time);
+        let start = Instant::now();
+        while server.commands().iter().filter(|it| it.starts_with("RCPT")).count() < tries {
+            assert!(start.elapsed() < Duration::from_secs(20));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        worker.stop().await;
+        // Started again at once, the worker leaves it alone.
+        let worker = Worker::start(&store, &smtp(server.port), "one", &time);
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        worker.stop().await;
+        assert_eq!(server.commands().iter().filter(|it| it.starts_with("RCPT")).count(), tries);
+        time.jump(900);
+    }
+    let worker = Worker::start(&store, &smtp(server.port), "one", &time);
+    until(&store, &[(DeliveryState::Accepted, 1)]).await;
+    worker.stop().await;
+    assert_eq!(server.kept().len(), 1);
+}
+
+async fn a_refused_letter_fails_once_and_says_why(place: Place) {
+    let store = place.open().await;
+    let entry = put(&store, 1).await.remove(0);
+    let server = Server::start(Fault::Rcpt550).await;
+    let worker = Worker::start(&store, &smtp(server.port), "one", &Time::new());
+    until(&store, &[(DeliveryState::Failed, 1)]).await;
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    worker.stop().await;
+    let (mail, tries) = store.delivery(&all(), entry.deliveries[0].id).await.unwrap();
+    assert_eq!(mail.reply.as_deref(), Some("550 5.1.1 no such user"));
+    assert_eq!(tries.len(), 1);
+}
+
+async fn a_letter_in_doubt_is_not_sent_again_and_a_report_resolves_it(place: Place) {
+    let store = place.open().await;
+    let entries = put(&store, 2).await;
+    let server = Server::start(Fault::DropAfterDot).await;
+    let time = Time::new();
+    let worker = Worker::start(&store, &smtp(server.port), "one", &time);
+    until(&store, &[(DeliveryState::InDoubt, 2)]).await;
+    time.jump(1_000_000);
+    tokio::time::sleep(Duration::from_millis(2200)).await;
+    worker.stop().await;
+    assert_eq!((server.kept().len(), states(&store).await.len()), (2, 1));
+    let id = entries[0].deliveries[0].id;
+    let report = format!(
+        "From: mailer-daemon@example.org\r\nContent-Type: multipart/report; boundary=x\r\n\r\n\
+         --x\r\nContent-Type: message/delivery-status\r\n\r\nOriginal-Envelope-Id: {id}\r\n\r\n\
+         Action: delivered\r\nStatus: 2.0.0\r\n\r\n--x--\r\n"
+    );
+    let report = bounce::read(report.as_bytes()).unwrap();
+    let arrived = Return::Delivered { reply: report.status };
+    assert!(store.returned(report.delivery, &arrived, time.clock().now()).await.unwrap());
+    until(&store, &[(DeliveryState::Delivered, 1), (DeliveryState::InDoubt, 1)]).await;
+}
+
+async fn a_cut_before_the_end_is_tried_again(place: Place) {
+    let store = place.open().await;
+    put(&store, 1).await;
+    let time = Time::new();
+    for fault in [Fault::DropAtData, Fault::DropMid, Fault::Dot451] {
+        let server = Server::start(fault).await;
+        let worker = Worker::start(&store, &smtp(server.port), "one", &time);
+        let start = Instant::now();
+        while !server.commands().iter().any(|it| it == "DATA") {
+            assert!(start.elapsed() < Duration::from_secs(20), "{fault:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        until(&store, &[(DeliveryState::Ready, 1)]).await;
+        worker.stop().await;
+        assert!(server.kept().is_empty());
+        time.jump(3600);
+    }
+    let server = Server::start(Fault::None).await;
+    let worker = Worker::start(&store, &smtp(server.port), "one", &time);
+    until(&store, &[(DeliveryState::Accepted, 1)]).await;
+    worker.stop().await;
+    assert_eq!(server.kept().len(), 1);
+}
+
+async fn a_server_that_refuses_us_leaves_the_queue_as_it_is(place: Place) {
+    let store = place.open().await;
+    put(&store, 20).await;
+    let server = Server::start(Fault::Greet554).await;
+    let time = Time::new();
+    let worker = Worker::start(&store, &smtp(server.port), "one", &time);
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    worker.stop().await;
+    until(&store, &[(DeliveryState::Ready, 20)]).await;
+    assert!(server.connections() <= 6, "{} tries", server.connections());
+    // Mended, everything leaves, also what was tried before.
+    let server = Server::start(Fault::None).await;
+    time.jump(3600);
+    let worker = Worker::start(&store, &smtp(server.port), "one", &time);
+    until(&store, &[(DeliveryState::Accepted, 20)]).await;
+    worker.stop().await;
+    assert_eq!(server.kept().len(), 20);
+}
+
+async fn a_worker_that_is_stopped_finishes_its_letters(place: Place) {
+    let store = place.open().await;
+    put(&store, 12).await;
+    let server = Server::start(Fault::Dribble).await;
+    let worker = Worker::start(&store, &smtp(server.port), "one", &Time::new());
+    while server.kept().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let ended = worker.stop().boxed();
+    tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
+    let states = states(&store).await;
+    let accepted = states.get(&DeliveryState::Accepted).copied().unwrap_or_default();
+    assert_eq!(accepted, server.kept().len());
+    assert_eq!(states.get(&DeliveryState::Ready).copied().unwrap_or_default(), 12 - accepted);
+}
+
+async fn a_folder_gets_each_letter_as_a_file(place: Place) {
+    let store = place.open().await;
+    let entries = put(&store, 5).await;
+    let folder = place.folder.path().join("mail");
+    let transport = Arc::new(Transport::Folder(folder.clone()));
+    let worker = Worker::start(&store, &transport, "one", &Time::new());
+    until(&store, &[(DeliveryState::Accepted, 5)]).await;
+    worker.stop().await;
+    for entry in entries {
+        let delivery = &entry.deliveries[0];
+        let file = std::fs::read(folder.join(format!("{}.eml", delivery.id))).unwrap();
+        assert_eq!(file, delivery.message);
+    }
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 5);
+    let memory = Arc::new(Transport::Memory(Memory::default()));
+    put_more(&store).await;
+    let worker = Worker::start(&store, &memory, "two", &Time::new());
+    until(&store, &[(DeliveryState::Accepted, 6)]).await;
+    worker.stop().await;
+    let Transport::Memory(memory) = &*memory else { unreachable!() };
+    assert_eq!(memory.messages().len(), 1);
+}
+
+async fn put_more(store: &Store) {
+    store.put(mailed(100), at()).await.unwrap();
+}
