@@ -263,10 +263,18 @@ impl Writer<'_> {
                     escape(href, &mut open);
                     open + "\">"
                 });
+                // Numbers stay on one line, as far as a small telephone's reaches.
+                let whole = raw.len() <= NUMBER && raw.contains([' ', '-']);
+                let (open, close) = match (isolated, whole) {
+                    (true, true) => ("<bdi dir=\"ltr\" style=\"white-space: nowrap;\">", "</bdi>"),
+                    (true, false) => ("<bdi dir=\"ltr\">", "</bdi>"),
+                    (false, true) => ("<span style=\"white-space: nowrap;\">", "</span>"),
+                    (false, false) => ("", ""),
+                };
                 out.push_str(link.as_deref().unwrap_or_default());
-                out.push_str(if isolated { "<bdi dir=\"ltr\">" } else { "" });
+                out.push_str(open);
                 escape(raw, out);
-                out.push_str(if isolated { "</bdi>" } else { "" });
+                out.push_str(close);
                 out.push_str(if link.is_some() { "</a>" } else { "" });
             }
         }
@@ -302,6 +310,9 @@ impl Writer<'_> {
         }
     }
 }
+
+/// The longest datum that is kept on one line, in bytes.
+const NUMBER: usize = 24;
 
 /// Text as HTML wants it, in content and in attributes.
 fn escape(text: &str, out: &mut String) {

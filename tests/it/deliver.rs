@@ -2,6 +2,7 @@
 
 mod bounce;
 mod compose;
+mod inbox;
 mod judged;
 mod server;
 mod smtp;

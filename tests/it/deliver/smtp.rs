@@ -231,12 +231,12 @@ async fn a_hostile_address_is_refused() {
 }
 
 /// A certificate authority and two servers of its: one good, one expired. Made by openssl.
-struct Pki {
-    folder: tempfile::TempDir,
+pub(super) struct Pki {
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Pki {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let script = "set -e
             openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=Test-CA
@@ -250,6 +250,11 @@ impl Pki {
             Command::new("bash").arg("-c").arg(script).current_dir(&folder).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Self { folder }
+    }
+
+    /// The authority's certificate, PEM.
+    pub(super) fn roots(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("ca.pem")).unwrap()
     }
 
     fn acceptor(&self, certificate: &str) -> TlsAcceptor {
@@ -271,7 +276,7 @@ impl Pki {
     fn options(&self, port: u16, tls: TlsMode) -> SmtpOptions {
         SmtpOptions {
             tls,
-            roots: Some(std::fs::read_to_string(self.folder.path().join("ca.pem")).unwrap()),
+            roots: Some(self.roots()),
             username: Some("office".into()),
             password: Some(Secret::new("hunter2")),
             ..options(port)
