@@ -146,9 +146,12 @@ impl Merge {
     fn refused(&self, error: MergeError, shop: &Shop, options: &Options) -> Failure {
         let MergeError::Refused(finding) = error else { return error.into() };
         let said = report::say(&[*finding], &shop.rulebook, &options.messages);
-        for line in report::lines(&said) {
-            eprintln!("{}: {}", self.file.display(), printable(&line));
-        }
+        let lines = report::lines(&said).join("\n");
+        eprintln!(
+            "{}: {}",
+            self.file.display(),
+            lines.lines().map(printable).collect::<Vec<_>>().join("\n")
+        );
         Failure::Data
     }
 

@@ -19,9 +19,9 @@ use crate::assets::Assets;
 use crate::document::Document;
 use crate::render::{Fit, Pdf, PrintedLetter, SheetMark};
 
-/// The most envelopes of one file: what a printer takes in one go, and what is laid out in bounded
-/// memory.
-pub const MOST_ENVELOPES: usize = 500;
+/// The most envelopes that are laid out as one document: each takes about 3 MB of memory while it is
+/// laid out.
+pub const MOST_ENVELOPES: usize = 100;
 
 /// What paper and envelopes weigh, and the bands of the tariff.
 #[derive(Debug, Clone, Deserialize)]

@@ -27,25 +27,28 @@ pub(super) fn read(
     let mut text = BufReader::with_capacity(65_536, Decoded::new(file, encoding));
     let (separator, name, skipped) = separator(&mut text, columns)?;
     let read = Rc::new(Counter::new(0));
-    let bounded = Bounded { text, read: Rc::clone(&read) };
+    let bounded = Bounded { text, read: Rc::clone(&read), ended: false };
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .delimiter(separator)
         .from_reader(bounded);
     let mut record = StringRecord::new();
-    let mut line = 1;
+    let mut line = 0;
     loop {
         read.set(0);
         match reader.read_record(&mut record) {
             Ok(true) => {}
             Ok(false) => break,
             Err(_) if read.get() > MAX_RECORD => {
-                return Err(refused(Some(line + skipped), "rows.line_too_long", limit()));
+                return Err(refused(Some(line + 1 + skipped), "rows.line_too_long", limit()));
             }
             Err(error) => return Err(error_of(error)),
         }
-        line = record.position().map_or(line, csv::Position::line);
+        // The reader passes over empty lines before a record: count from the line after it.
+        let inside: usize = record.iter().map(|it| it.matches('\n').count()).sum();
+        let begins = reader.position().line().saturating_sub(1 + inside as u64);
+        line = begins.max(line + 1);
         let number = line + skipped;
         if record.len() > 10 * MAX_COLUMNS {
             let values = [("count", record.len().to_string()), ("limit", MAX_COLUMNS.to_string())];
@@ -101,15 +104,17 @@ fn error_of(error: csv::Error) -> MergeError {
         _ => refused(
             line,
             "rows.mixed_encodings",
-            [("utf_8", String::new()), ("other", String::new())],
+            [("unicode", String::new()), ("other", String::new())],
         ),
     }
 }
 
-/// Counts what the record that is being read has taken, so that none fills the memory.
+/// Counts what the record that is being read has taken, so that none fills the memory; ends the last
+/// line where its writer did not, so that lines can be counted.
 struct Bounded<R> {
     text: R,
     read: Rc<Counter<u64>>,
+    ended: bool,
 }
 
 impl<R: Read> Read for Bounded<R> {
@@ -117,7 +122,12 @@ impl<R: Read> Read for Bounded<R> {
         if self.read.get() > MAX_RECORD {
             return Err(std::io::Error::other("a record without end"));
         }
-        let count = self.text.read(out)?;
+        let mut count = self.text.read(out)?;
+        if count == 0 && !self.ended && !out.is_empty() {
+            self.ended = true;
+            out[0] = b'\n';
+            count = 1;
+        }
         self.read.set(self.read.get() + count as u64);
         Ok(count)
     }

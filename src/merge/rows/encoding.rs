@@ -32,11 +32,11 @@ pub(super) fn recognise(file: &mut File) -> Result<&'static Encoding, MergeError
     file.rewind()?;
     match (seen.utf_8, seen.other) {
         (Some(utf_8), Some(other)) => {
-            let values = [("utf_8", utf_8.to_string()), ("other", other.to_string())];
+            let values = [("unicode", utf_8.to_string()), ("other", other.to_string())];
             Err(refused(Some(utf_8.max(other)), "rows.mixed_encodings", values))
         }
         (None, Some(other)) if marked => {
-            let values = [("utf_8", "1".to_owned()), ("other", other.to_string())];
+            let values = [("unicode", "1".to_owned()), ("other", other.to_string())];
             Err(refused(Some(other), "rows.mixed_encodings", values))
         }
         (None, Some(_)) => Ok(WINDOWS_1252),

@@ -66,6 +66,9 @@ fn completed(line: &[u8], defaults: &[(String, Value)], options: &RowOptions) ->
     let Ok(value @ Value::Object(_)) = serde_json::from_slice::<Value>(line) else {
         return line.to_vec();
     };
+    if value.get("kind").is_some_and(|it| it != "convocation") {
+        return line.to_vec();
+    }
     let mut added: Vec<(&str, Value)> = Vec::new();
     for (pointer, default) in defaults {
         let name = pointer.trim_start_matches('/');

@@ -126,8 +126,10 @@ fn cell(value: &DataRef<'_>, is_1904: bool) -> Cell {
     }
 }
 
+/// What a formula gave last.
 fn show(value: &DataRef<'_>) -> String {
     match value {
+        DataRef::Empty => "…".to_owned(),
         DataRef::Error(fault) => fault.to_string(),
         value => cell(value, false).show(),
     }
