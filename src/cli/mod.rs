@@ -8,21 +8,21 @@ mod check;
 mod completions;
 mod deliveries;
 mod demo;
+mod extend;
 mod issue;
 mod journey;
-mod keys;
-mod extend;
 mod key;
+mod keys;
 mod languages;
 mod merge;
 mod offices;
 mod output;
 mod render;
 mod schema;
-mod verify;
-mod worker;
 mod seal;
 mod sign;
+mod verify;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,10 +37,10 @@ use crate::document::{Problem, Rulebook, RulebookError};
 use crate::merge::MergeError;
 use crate::pipeline::{IssueError, OpenError};
 use crate::render::{RenderError, Renderer};
+use crate::seal::SealError;
 use crate::seal::verify::WordsError;
 use crate::store::StoreError;
 use crate::telemetry::Log;
-use crate::seal::SealError;
 
 /// Turns contract data into signable CAI and CAIF contracts and convocation letters, in French and
 /// the applicant's language.

@@ -29,7 +29,8 @@ pub(super) fn measure(path: &str, count: usize, clock: fn() -> f64) -> Vec<f64> 
 /// Where each page's deflated content lies, and what it holds, in the order of the file.
 fn contents(file: &[u8]) -> Vec<(Range<usize>, Vec<u8>)> {
     let document = Document::load_mem(file).expect("a PDF");
-    let streams = document.get_pages().into_values().flat_map(|page| document.get_page_contents(page));
+    let streams =
+        document.get_pages().into_values().flat_map(|page| document.get_page_contents(page));
     let mut found: Vec<_> = streams
         .map(|id| {
             let Ok(Object::Stream(stream)) = document.get_object(id) else { panic!("a stream") };
