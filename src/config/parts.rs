@@ -99,6 +99,12 @@ impl Config {
         signer.map_err(|error| ConfigError::Seal(error.to_string()))
     }
 
+    /// A signer that the test authority of trial mode certifies; worth nothing.
+    pub fn test_signer(&self, name: &str) -> Result<Arc<dyn Signer>, ConfigError> {
+        let signer = trial::authority(&self.data())?.signer(name);
+        signer.map_err(|error| ConfigError::Seal(error.to_string()))
+    }
+
     /// The way out for mails.
     pub fn transport(&self) -> Result<Transport, ConfigError> {
         let mail = &self.mail;
