@@ -269,8 +269,8 @@ impl Sealer {
     }
 }
 
-/// Which fields stay as they are from a signature on: its own and those signed before. All fields
-/// would also forbid the archive timestamp that comes later.
+/// Which fields stay as they are from a signature on: its own and those signed before. To lock all
+/// would forbid those who sign later.
 fn kept_fields(fields: &[Field], own: &str) -> Object {
     let kept = fields.iter().filter(|it| it.name == own || it.value.is_some());
     let kept: Vec<_> = kept.map(|it| text_string(&it.name)).collect();

@@ -207,10 +207,11 @@ impl Case<'_> {
     /// Whether a list that says whom it is about is about this certificate, and for every reason.
     fn is_covered(&self, point: &IssuingDistributionPoint) -> bool {
         let is_authority = self.certificate.extension::<BasicConstraints>().is_some_and(|it| it.ca);
-        !point.indirect_crl
-            && !point.only_contains_attribute_certs
-            && point.only_some_reasons.is_none()
-            && !(point.only_contains_user_certs && is_authority)
-            && !(point.only_contains_ca_certs && !is_authority)
+        let about_others = match is_authority {
+            true => point.only_contains_user_certs,
+            false => point.only_contains_ca_certs,
+        };
+        let in_part = point.indirect_crl || point.only_some_reasons.is_some();
+        !(about_others || in_part || point.only_contains_attribute_certs)
     }
 }
