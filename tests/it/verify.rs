@@ -3,6 +3,7 @@
 mod bounds;
 mod forge;
 mod fuzz;
+mod own;
 
 use std::collections::BTreeSet;
 

@@ -18,7 +18,14 @@ const fn oid(text: &str) -> ObjectIdentifier {
 
 pub(super) const TIME_STAMPING: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.8");
 pub(super) const OCSP_SIGNING: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.9");
-const SERVER: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.1");
+/// Servers, clients and programs: what other certificates of the same authority are for.
+const OTHER: [ObjectIdentifier; 5] = [
+    oid("1.3.6.1.5.5.7.3.1"),
+    oid("1.3.6.1.5.5.7.3.2"),
+    oid("1.3.6.1.5.5.7.3.3"),
+    TIME_STAMPING,
+    OCSP_SIGNING,
+];
 const DISTRIBUTION_POINTS: ObjectIdentifier = oid("2.5.29.31");
 const EXTENDED_KEY_USAGE: ObjectIdentifier = oid("2.5.29.37");
 
@@ -181,8 +188,7 @@ impl Certificate {
     /// Whether its key may sign documents.
     pub(super) fn signs(&self) -> Checked<()> {
         let purposes: Option<ExtendedKeyUsage> = self.extension()?;
-        let other = [TIME_STAMPING, OCSP_SIGNING, SERVER];
-        let fits = purposes.is_none_or(|it| it.0.iter().any(|it| !other.contains(it)));
+        let fits = purposes.is_none_or(|it| it.0.iter().any(|it| !OTHER.contains(it)));
         if fits && self.signs_data()? { Ok(()) } else { Err(self.fault("certificate.usage")) }
     }
 

@@ -72,6 +72,14 @@ impl Comparison<'_, '_> {
         self.told.push((kind, Some(object), detail.into()));
     }
 
+    /// Tells once that the program that saved it noted so.
+    pub(super) fn saved(&mut self) {
+        let told = (ChangeKind::Metadata, None, String::new());
+        if !self.told.contains(&told) {
+            self.told.push(told);
+        }
+    }
+
     /// Whether the new revision brings an object of this number.
     pub(super) fn brings(&self, number: u32) -> bool {
         self.file.sections[self.new].entries.contains_key(&number)

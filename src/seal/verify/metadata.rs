@@ -1,17 +1,27 @@
 //! The file's metadata in two revisions: an outside signer's program may put its own name and the
 //! date of the change there, and nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::ChangeKind;
 use super::content::METADATA;
 use super::difference::Comparison;
 use super::fault::Checked;
-use super::object::{Dict, Object};
+use super::object::{Dict, Object, words};
 
-/// The properties that a program sets when it saves, in XMP and in the information dictionary.
-const SAVED: [&str; 6] =
-    ["xmp:ModifyDate", "xmp:MetadataDate", "pdf:Producer", "x:xmptk", "begin", "end"];
+/// What a program sets when it saves, or how it writes XMP down: it says nothing of the document.
+const SAVED: [&str; 8] = [
+    "http://ns.adobe.com/xap/1.0/ModifyDate",
+    "http://ns.adobe.com/xap/1.0/MetadataDate",
+    "http://ns.adobe.com/pdf/1.3/Producer",
+    "adobe:ns:meta/xmptk",
+    "http://www.w3.org/1999/02/22-rdf-syntax-ns#about",
+    "http://www.w3.org/1999/02/22-rdf-syntax-ns#parseType",
+    "begin",
+    "end",
+];
+const RESOURCE: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#resource";
+/// The same in the information dictionary.
 const SAVED_KEYS: [&str; 2] = ["ModDate", "Producer"];
 
 impl Comparison<'_, '_> {
@@ -33,9 +43,13 @@ impl Comparison<'_, '_> {
             let (old, new) =
                 (self.file.get(self.old, number, 0)?, self.file.get(self.new, number, 0)?);
             if let (Object::Dict(old), Object::Dict(new)) = (&*old, &*new) {
+                let said =
+                    |dict: &Dict, key: &str| dict.get(key)?.text().map(|it| words(&it.bytes));
                 let saved = |key: &String| {
-                    SAVED_KEYS.contains(&key.as_str())
-                        && matches!(new.get(key), None | Some(Object::String(_)))
+                    let saving = SAVED_KEYS.contains(&key.as_str());
+                    let plain = matches!(new.get(key), None | Some(Object::String(_)));
+                    // Another encoding of the same words is the same.
+                    plain && (saving || said(old, key) == said(new, key))
                 };
                 if old.differing(new).iter().all(saved) {
                     self.explain_saving(number);
@@ -50,53 +64,81 @@ impl Comparison<'_, '_> {
         let same =
             self.file.get(self.old, number, 0).ok().zip(self.file.get(self.new, number, 0).ok());
         if same.is_none_or(|(old, new)| !self.file.same(&old, &new)) {
-            self.tell(ChangeKind::Metadata, number, "");
+            self.saved();
         }
     }
 
     fn same_properties(&self, number: u32) -> Checked<bool> {
-        let properties = |view| -> Checked<Option<BTreeSet<(String, String)>>> {
+        let properties = |view| -> Checked<Option<Properties>> {
             let object = self.file.get(view, number, 0)?;
             let Object::Stream(stream) = &*object else { return Ok(None) };
             let known = stream.dict.only(&["Type", "Subtype", "Length", "Filter", "DecodeParms"]);
             let text = self.file.decoded(stream)?;
             let text = std::str::from_utf8(&text).ok().filter(|it| known && it.len() <= METADATA);
-            Ok(text.map(properties))
+            Ok(text.and_then(properties))
         };
         let (old, new) = (properties(self.old)?, properties(self.new)?);
         Ok(old.is_some() && old == new)
     }
 }
 
-/// What an XMP packet says, whichever of its two forms it takes: attributes and the text of elements,
-/// without what saving sets.
-fn properties(text: &str) -> BTreeSet<(String, String)> {
-    let mut found = BTreeSet::new();
-    let mut element = "";
-    for piece in text.split('<').skip(1) {
-        let (tag, after) = piece.split_once('>').unwrap_or((piece, ""));
-        let (name, attributes) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
-        if !name.starts_with('/') {
-            element = name;
+type Properties = BTreeSet<(String, String)>;
+
+/// What an XMP packet says, in whichever of its forms: the text of elements and the values of attributes,
+/// each with the full name of its property (writers choose other prefixes), less what saving sets.
+/// `None` when a prefix has two meanings.
+fn properties(text: &str) -> Option<Properties> {
+    let mut names = BTreeMap::new();
+    for (_, attributes, _) in tags(text) {
+        for (key, value) in pairs(attributes) {
+            let Some(prefix) = key.strip_prefix("xmlns:") else { continue };
+            if names.insert(prefix, value).is_some_and(|it| it != value) {
+                return None;
+            }
         }
-        let mut rest = attributes;
-        while let Some((key, value)) = rest.split_once('=') {
-            let value = value.trim_start();
-            let Some(quote) = value.chars().next().filter(|it| matches!(it, '"' | '\'')) else {
-                found.insert((key.trim().to_owned(), value.to_owned()));
-                break;
-            };
-            let (value, after) = value[1..].split_once(quote).unwrap_or((&value[1..], ""));
-            found.insert((key.trim().to_owned(), value.to_owned()));
-            rest = after;
+    }
+    let full = |name: &str| match name.split_once(':') {
+        Some((prefix, local)) => format!("{}{local}", names.get(prefix).unwrap_or(&prefix)),
+        None => name.to_owned(),
+    };
+    let mut found = Properties::new();
+    let mut element = String::new();
+    for (name, attributes, after) in tags(text) {
+        if !name.starts_with('/') {
+            element = full(name);
+        }
+        for (key, value) in pairs(attributes).filter(|it| !it.0.starts_with("xmlns")) {
+            let key = full(key);
+            found.insert((if key == RESOURCE { element.clone() } else { key }, value.to_owned()));
         }
         // Text behind an end tag would belong to no element, and is kept under the last name.
         if !after.trim().is_empty() {
-            found.insert((element.to_owned(), after.trim().to_owned()));
+            found.insert((element.clone(), after.trim().to_owned()));
         }
     }
-    // Namespaces, and whom the packet is about, in whichever place a writer puts them.
-    let set = |key: &str| SAVED.contains(&key) || key.starts_with("xmlns:") || key == "rdf:about";
-    found.retain(|(key, _)| !set(key));
-    found
+    found.retain(|(key, _)| !SAVED.contains(&key.as_str()));
+    Some(found)
+}
+
+/// The tags of a text: name, attributes, and what stands behind.
+fn tags(text: &str) -> impl Iterator<Item = (&str, &str, &str)> {
+    text.split('<').skip(1).map(|piece| {
+        let (tag, after) = piece.split_once('>').unwrap_or((piece, ""));
+        let (name, attributes) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
+        (name.trim_end_matches('/'), attributes, after)
+    })
+}
+
+/// The attributes of a tag. What is none ends them, and is given as one.
+fn pairs(attributes: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = attributes;
+    std::iter::from_fn(move || {
+        let (key, value) = rest.split_once('=')?;
+        let value = value.trim_start();
+        let quote = value.chars().next().filter(|it| matches!(it, '"' | '\''));
+        let end = quote.and_then(|quote| value[1..].split_once(quote));
+        let (value, after) = end.unwrap_or((value, ""));
+        rest = after;
+        Some((key.trim(), value))
+    })
 }

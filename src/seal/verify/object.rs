@@ -149,8 +149,15 @@ impl Dict {
     }
 }
 
+/// What PDFDocEncoding has from 0x18 and from 0x80 in place of control characters (ISO 32000-1, D.2).
+const ACCENTS: [char; 8] = ['˘', 'ˇ', 'ˆ', '˙', '˝', '˛', '˚', '˜'];
+const MARKS: [char; 33] = [
+    '•', '†', '‡', '…', '—', '–', 'ƒ', '⁄', '‹', '›', '−', '‰', '„', '“', '”', '‘', '’', '‚', '™',
+    'ﬁ', 'ﬂ', 'Ł', 'Œ', 'Š', 'Ÿ', 'Ž', 'ı', 'ł', 'œ', 'š', 'ž', '\u{fffd}', '€',
+];
+
 /// A text string in words (ISO 32000-1, 7.9.2.2): UTF-16 with its mark, UTF-8 with its mark, else
-/// bytes as Latin letters.
+/// PDFDocEncoding.
 pub(super) fn words(bytes: &[u8]) -> String {
     if let Some(rest) = bytes.strip_prefix(&[0xfe, 0xff]) {
         let units = rest.chunks_exact(2).map(|it| u16::from_be_bytes([it[0], it[1]]));
@@ -159,5 +166,10 @@ pub(super) fn words(bytes: &[u8]) -> String {
     if let Some(rest) = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]) {
         return String::from_utf8_lossy(rest).into_owned();
     }
-    bytes.iter().map(|it| char::from(*it)).collect()
+    let letter = |byte: &u8| match byte {
+        0x18..=0x1f => ACCENTS[usize::from(byte - 0x18)],
+        0x80..=0xa0 => MARKS[usize::from(byte - 0x80)],
+        _ => char::from(*byte),
+    };
+    bytes.iter().map(letter).collect()
 }

@@ -150,7 +150,9 @@ impl Page<'_> {
             SignatureKind::ArchiveTimestamp => "kind.archive_timestamp",
         };
         let (kind, state) = (self.say(kind, &[]), self.say(state, &[]));
-        let field = named(&it.field, &it.label);
+        // Whoever adds an archive timestamp names its field: the authority says more.
+        let authority = it.signer.as_ref().filter(|_| it.kind == SignatureKind::ArchiveTimestamp);
+        let field = authority.map_or(named(&it.field, &it.label), |it| &it.name);
         self.line(0, "signature", &[("kind", &kind), ("field", field), ("state", &state)]);
         for fault in &it.problems {
             self.problem(4, fault);

@@ -116,6 +116,24 @@ fn metadata_may_only_tell_who_saved_the_file() {
     let other = body(&file, 5).replacen("<pdfaid:part>3<", "<pdfaid:part>2<", 1);
     let other = other.replacen("pdfaid:part=\"3\"", "pdfaid:part=\"2\"", 1);
     refused(&update(&file, &[(5, other)]), ChangeKind::Altered, "Metadata");
+    // Written down in another way, by another program, it says the same.
+    let packet = |part: &str| {
+        let name = |it: &str| format!("http://www.aiim.org/{it}/ns/id/");
+        let text = format!(
+            "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF \
+             xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"><rdf:Description \
+             xmlns:a=\"{}\" xmlns:u=\"{}\" id=\"W5M0MpCehiHzreSzNTczkc9d\" rdf:about=\"\">\
+             <a:part>{part}</a:part><a:conformance>A</a:conformance><u:part>1</u:part>\
+             </rdf:Description></rdf:RDF></x:xmpmeta>",
+            name("pdfa"),
+            name("pdfua"),
+        );
+        stream(&text).replacen("<<", "<</Type/Metadata/Subtype/XML", 1)
+    };
+    let report = judged(&update(&file, &[(5, packet("3"))]));
+    assert!(report.is_valid(), "{report:#?}");
+    assert_eq!(report.signatures[1].changes[0].kind, ChangeKind::Metadata);
+    refused(&update(&file, &[(5, packet("2"))]), ChangeKind::Altered, "Metadata");
     let info = body(&file, 9);
     let later = info.replacen("<<", "<</ModDate(D:20260303000000Z)/Old 1", 1);
     refused(&update(&file, &[(9, later)]), ChangeKind::Altered, "");
