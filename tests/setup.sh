@@ -30,6 +30,16 @@ need_venv() {
   cp "$2" "$1/requirements.txt" # last, so that a run cut short starts again
 }
 
+# need_s3: an S3-compatible server for the store's tests. It is built once, quickly and in a folder of its own.
+need_s3() {
+  local version=0.14.1 root=$cache/s3s-fs
+  if [ "$("$root/bin/s3s-fs" --version 2>/dev/null)" = "s3s-fs $version" ]; then return; fi
+  CARGO_TARGET_DIR=$root/target \
+    cargo install s3s-fs --version "$version" --locked --debug --features binary --root "$root"
+  rm -r "$root/target"
+}
+export PATH=$PATH:$cache/s3s-fs/bin
+
 # need_judges: all that tests/judges/conformance.py asks; "$judges/venv/bin/python" then runs it.
 need_judges() {
   local here=tests/judges

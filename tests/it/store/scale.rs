@@ -68,8 +68,8 @@ fn deliver_many() {
         for round in 0..rounds {
             let start = Instant::now();
             put(&store, round * 500..(round + 1) * 500, |mut it| {
-                it.file = vec![7; 60_000];
-                it.deliveries[0].message = vec![8; 85_000];
+                it.file = vec![7; 6_000];
+                it.deliveries[0].message = vec![8; 9_000];
                 it
             })
             .await;
@@ -96,7 +96,7 @@ async fn deliver(store: &Store) -> usize {
                 return sent;
             }
             for lease in leases {
-                assert_eq!(store.message(&lease).await.unwrap().len(), 85_000);
+                assert_eq!(store.message(&lease).await.unwrap().len(), 9_000);
                 assert_eq!(store.transmitting(&[&lease], later(2)).await.unwrap(), [true]);
                 let outcome = Outcome::Accepted { reply: "250 queued".to_owned() };
                 assert!(store.settle(&lease, &outcome, later(3)).await.unwrap());
