@@ -20,6 +20,7 @@ on_both! {
     a_half_signed_contract_cannot_be_mailed,
     a_replacement_cancels_the_mail_of_what_it_replaces,
     a_version_without_a_file_is_the_same_file_again,
+    one_that_fails_takes_back_its_own_changes_only,
 }
 
 async fn what_is_put_is_read_again(place: Place) {
@@ -203,4 +204,25 @@ async fn a_version_without_a_file_is_the_same_file_again(place: Place) {
     assert_eq!((second.version, &second.sha256), (2, &first.sha256));
     assert_eq!(store.file(&all(), first.id, Some(2), at()).await.unwrap(), letter(1).file);
     assert_eq!(store.queue(at()).await.unwrap().counts["ready"], 2);
+}
+
+async fn one_that_fails_takes_back_its_own_changes_only(place: Place) {
+    let store = place.open().await;
+    let ended = store.put(contract(99), at()).await.unwrap().id;
+    store.conclude(&all(), ended, 1, State::Refused, "", at()).await.unwrap();
+    let entry = |number: u32| {
+        let mut entry = letter(number);
+        entry.replaces = Some(ended).filter(|_| number % 2 == 1); // cannot be replaced any more
+        entry
+    };
+    let answers = store.put_many((0..40).map(entry).collect(), at()).await;
+    let (put, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!((put.len(), refused.len()), (20, 20));
+    let page = Page { after: None, most: 100 };
+    let held = store.list(&all(), &Filter::default(), page).await.unwrap();
+    assert_eq!(held.len(), 21);
+    assert_eq!(store.queue(at()).await.unwrap().counts["ready"], 20);
+    let said = store.events(0, 1000).await.unwrap();
+    assert_eq!(said.iter().filter(|it| it.action == "issued").count(), 21);
+    assert!(!said.iter().any(|it| it.action == "replaced"));
 }
