@@ -16,6 +16,7 @@ mod inbox;
 mod smtp;
 mod tls;
 mod transport;
+mod webhook;
 pub mod worker;
 
 use serde::Deserialize;
@@ -26,6 +27,7 @@ pub use dkim::{Dkim, DkimError, DkimOptions};
 pub use inbox::{Found, Inbox, InboxError, InboxOptions};
 pub use smtp::{Limits, Smtp, SmtpError, SmtpOptions, SmtpSetupError, TlsMode};
 pub use tls::TlsError;
+pub use webhook::{Webhook, WebhookError, WebhookOptions};
 pub use transport::{Attempt, Memory, Outgoing, Transport};
 pub use worker::WorkerOptions;
 

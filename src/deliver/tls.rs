@@ -33,25 +33,7 @@ pub(super) struct Tls {
 impl Tls {
     /// Trusts the certificates of `roots` (PEM) and no others, or the system's without.
     pub(super) fn new(host: &str, roots: Option<&str>) -> Result<Self, TlsError> {
-        let mut store = RootCertStore::empty();
-        match roots {
-            Some(pem) => {
-                let certificates: Result<Vec<_>, _> =
-                    CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-                store.add_parsable_certificates(certificates.map_err(|_| TlsError::Roots)?);
-            }
-            None => {
-                store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            }
-        }
-        if store.is_empty() {
-            return Err(TlsError::Roots);
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(store)
-            .with_no_client_auth();
+        let config = config(roots)?;
         let name = ServerName::try_from(host.to_owned());
         let name = name.map_err(|_| TlsError::Name(host.to_owned()))?;
         Ok(Self { connector: TlsConnector::from(Arc::new(config)), name })
@@ -61,6 +43,29 @@ impl Tls {
     pub(super) async fn wrap(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
         self.connector.connect(self.name.clone(), stream).await
     }
+}
+
+/// A client that trusts the certificates of `roots` (PEM) and no others, or the system's without.
+pub(super) fn config(roots: Option<&str>) -> Result<ClientConfig, TlsError> {
+    let mut store = RootCertStore::empty();
+    match roots {
+        Some(pem) => {
+            let certificates: Result<Vec<_>, _> =
+                CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+            store.add_parsable_certificates(certificates.map_err(|_| TlsError::Roots)?);
+        }
+        None => {
+            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    if store.is_empty() {
+        return Err(TlsError::Roots);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(store)
+        .with_no_client_auth())
 }
 
 impl std::fmt::Debug for Tls {

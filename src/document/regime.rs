@@ -341,6 +341,7 @@ impl Regime {
         let mut keys: Vec<String> = clauses.clone().map(|it| it.key().to_owned()).collect();
         keys.extend(layouts.iter().flat_map(|it| &it.article).map(|it| it.key.clone()));
         keys.extend(self.notice.iter().map(|it| it.title.clone()));
+        keys.extend(self.notice.iter().map(|it| format!("mail.subject.{}", it.id)));
         keys.extend(self.section.iter().map(|it| it.title.clone()));
         keys.extend(items.clone().map(|it| format!("bring.{}", it.key())));
         keys.extend(self.step.iter().map(|it| format!("step.{}", it.id)));

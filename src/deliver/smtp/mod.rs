@@ -233,13 +233,13 @@ impl Smtp {
         before_data: impl Future<Output = bool> + Send,
     ) -> Attempt {
         let Ok(_permit) = self.room.acquire().await else { return Attempt::Withdrawn };
-        let envelope = match self.envelope(letter) {
-            Ok(envelope) => envelope,
-            Err(attempt) => return attempt,
-        };
         let signature = match self.dkim.as_ref().map(|it| it.header(letter.message)).transpose() {
             Ok(signature) => signature.unwrap_or_default(),
             Err(error) => return Attempt::Broken { class: Class::Us, reason: error.to_string() },
+        };
+        let envelope = match self.envelope(letter, signature.len() + letter.message.len()) {
+            Ok(envelope) => envelope,
+            Err(attempt) => return attempt,
         };
         let mut talk = match self.begin(&envelope).await {
             Ok(talk) => talk,
@@ -293,7 +293,7 @@ impl Smtp {
         }
     }
 
-    fn envelope(&self, letter: &Outgoing<'_>) -> Result<Envelope, Attempt> {
+    fn envelope(&self, letter: &Outgoing<'_>, length: usize) -> Result<Envelope, Attempt> {
         let refused = |reply: String| Attempt::Refused { permanent: true, reply };
         let recipient = address::parse(letter.recipient);
         let recipient = recipient.map_err(|error| refused(error.to_string()))?;
@@ -307,7 +307,7 @@ impl Smtp {
             from,
             recipient,
             id: letter.id,
-            length: letter.message.len(),
+            length,
             ascii: letter.message.is_ascii(),
             notify_success: path.is_some(),
         })

@@ -1,4 +1,4 @@
-//! Signed messages for readers that are not ours: `tests/judges/mail.py` and `mail.mjs` judge the folder
+//! Signed messages for readers that are not ours: `tests/judges/mail.py` and `node/mail.mjs` judge the folder
 //! that this writes.
 
 use std::path::Path;

@@ -33,6 +33,8 @@ pub(crate) enum Fault {
     StallAfterDot,
     Garbage,
     Dribble,
+    /// Thinks about each letter for 100 ms.
+    Slow,
     /// 421 to the second letter of each connection.
     SecondLetter421,
     /// Offers STARTTLS to nobody.
@@ -298,6 +300,10 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                             stream.flush().await?;
                             tokio::time::sleep(Duration::from_millis(20)).await;
                         }
+                    }
+                    Fault::Slow => {
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        say!("250 2.0.0 queued as 1");
                     }
                     _ => say!("250 2.0.0 queued as 1"),
                 }

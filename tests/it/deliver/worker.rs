@@ -105,7 +105,7 @@ fn mailed(number: u32) -> Entry {
     entry
 }
 
-async fn states(store: &Store) -> HashMap<DeliveryState, usize> {
+pub(super) async fn states(store: &Store) -> HashMap<DeliveryState, usize> {
     let page = Page { after: None, most: 10_000 };
     let mails = store.deliveries(&all(), &DeliveryFilter::default(), page).await.unwrap();
     let mut states = HashMap::new();
@@ -129,7 +129,7 @@ async fn until(store: &Store, wanted: &[(DeliveryState, usize)]) {
     }
 }
 
-async fn put(store: &Store, letters: u32) -> Vec<Entry> {
+pub(super) async fn put(store: &Store, letters: u32) -> Vec<Entry> {
     let entries: Vec<_> = (0..letters).map(mailed).collect();
     for entry in &entries {
         store.put(entry.clone(), at()).await.unwrap();
@@ -301,6 +301,32 @@ async fn a_folder_gets_each_letter_as_a_file(place: Place) {
     worker.stop().await;
     let Transport::Memory(memory) = &*memory else { unreachable!() };
     assert_eq!(memory.messages().len(), 1);
+}
+
+/// A full disk or a locked database, just where a letter is noted as leaving.
+#[test]
+fn no_letter_leaves_that_the_store_could_not_note() {
+    crate::database::run(Place::sqlite(), async |place| {
+        let store = place.open().await;
+        put(&store, 3).await;
+        let trigger = "CREATE TRIGGER full BEFORE UPDATE ON deliveries WHEN NEW.state = 'transmitting' \
+                       BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END";
+        place.sql(trigger).await.unwrap();
+        let server = Server::start(Fault::None).await;
+        let time = Time::new();
+        let worker = Worker::start(&store, &smtp(server.port), "one", &time);
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        worker.stop().await;
+        let said = server.commands();
+        assert!(said.iter().any(|it| it.starts_with("RCPT")), "{said:?}");
+        assert!(!said.iter().any(|it| it == "DATA"), "{said:?}");
+        place.sql("DROP TRIGGER full").await.unwrap();
+        time.jump(3600);
+        let worker = Worker::start(&store, &smtp(server.port), "one", &time);
+        until(&store, &[(DeliveryState::Accepted, 3)]).await;
+        worker.stop().await;
+        assert_eq!(server.kept().len(), 3);
+    });
 }
 
 async fn put_more(store: &Store) {

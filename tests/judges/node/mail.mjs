@@ -1,6 +1,6 @@
 // Asks mail and calendar programs that are not ours whether messages are what they claim to be.
 //
-//   node mail.mjs FOLDER: every NAME.eml of the folder must be read as NAME.json says by mailparser, its DKIM signature
+//   node tests/judges/node/mail.mjs FOLDER: every NAME.eml of the folder must be read as NAME.json says by mailparser, its DKIM signature
 //   must verify with mailauth under the record in dkim.txt, and node-ical must read its calendar. With --broken first,
 //   each message, changed in one place, must be refused.
 //
