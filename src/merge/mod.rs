@@ -2,21 +2,25 @@
 //!
 //! [`rows`] reads a list of appointments as offices have them and turns each row into the data of a
 //! letter; [`preflight`] checks every row, up to its real layout, before the first letter; [`report`]
-//! and [`workbook`] say what was found, [`print`] lays out the letters of those without email as one
-//! print run. Invariant: nothing is guessed silently and nothing is dropped silently: each row of
+//! and [`workbook`] say what was found; [`run`] issues the letters, and [`outcome`] accounts for them;
+//! [`print`] lays out those of persons without email as one print run. Invariant: nothing is guessed silently and nothing is dropped silently: each row of
 //! the file is a letter, a problem, or counted as blank.
 
+pub mod outcome;
 pub mod preflight;
 pub mod print;
 pub mod report;
 pub mod rows;
+pub mod run;
 pub mod template;
 mod together;
 pub mod workbook;
 
 use crate::class::Class;
 use crate::document::{Problem, Severity};
+use crate::pipeline::IssueError;
 use crate::render::RenderError;
+use crate::store::StoreError;
 
 /// Something that is wrong with a row, or with the file: where in the table, and what.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -84,6 +88,12 @@ pub enum MergeError {
     /// A template of the merge itself (columns, report) is at fault.
     #[error("a template of the merge is at fault: {0}")]
     Template(String),
+    /// A letter was not issued, for a reason that is not its row's.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// The store refused or cannot be reached.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A workbook cannot be written.
     #[error("cannot write the workbook")]
     Workbook(#[from] rust_xlsxwriter::XlsxError),
@@ -94,6 +104,8 @@ impl MergeError {
     pub fn class(&self) -> Class {
         match self {
             Self::Refused(_) | Self::Render(RenderError::Data(_)) => Class::Caller,
+            Self::Issue(error) => error.class(),
+            Self::Store(error) => error.class(),
             Self::File(_) | Self::Render(_) | Self::Template(_) | Self::Workbook(_) => Class::Us,
         }
     }

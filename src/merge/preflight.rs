@@ -205,14 +205,14 @@ fn judge_all(
 /// What letters share: rows of one group are laid out one after the other.
 #[derive(Deserialize, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(default)]
-struct Group {
+pub(super) struct Group {
     language: String,
     step: String,
     notice: String,
 }
 
 impl Group {
-    fn of(input: &[u8]) -> Self {
+    pub(super) fn of(input: &[u8]) -> Self {
         serde_json::from_slice(input).unwrap_or_default()
     }
 }
