@@ -4,16 +4,16 @@
 //! whole and says every fault with file, place and cure: a mistake in it stops the start, never a
 //! letter in the middle of a merge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::catalogue::{Catalogue, FRENCH};
+use super::catalogue::{Catalogue, FRENCH, Status};
 use super::explain::Explanations;
 use super::office::{Departments, Offices};
 use super::regime::Regime;
-use super::schema::Schemas;
+use super::schema::{Schemas, nearest};
 use super::stamp;
 use crate::assets::Assets;
 
@@ -37,6 +37,17 @@ pub struct Rulebook {
     pub explanations: Explanations,
     /// The schema of each kind.
     pub schemas: Schemas,
+    /// Which translations that nobody has reviewed may be issued.
+    drafts: Drafts,
+}
+
+/// Translations that nobody has reviewed.
+#[derive(Debug)]
+enum Drafts {
+    /// All of them: what is made is a specimen.
+    Allowed,
+    /// Those of these tags alone.
+    Named(BTreeSet<String>),
 }
 
 /// What is wrong with the files of a rulebook: all of it.
@@ -80,12 +91,60 @@ impl Rulebook {
             return Err(RulebookError(faults));
         }
         let schemas = Schemas::new(&regimes, &offices, &catalogues, &countries);
-        Ok(Self { regimes, offices, departments, catalogues, countries, explanations, schemas })
+        let drafts = Drafts::Allowed;
+        Ok(Self {
+            regimes,
+            offices,
+            departments,
+            catalogues,
+            countries,
+            explanations,
+            schemas,
+            drafts,
+        })
+    }
+
+    /// The rulebook for documents that count: a translation that nobody has reviewed is refused, but
+    /// for those `accepted` by tag, which say on the page that they await a review. A tag without a
+    /// catalogue is a fault.
+    pub fn for_production(mut self, accepted: &[String]) -> Result<Self, RulebookError> {
+        let known: Vec<_> = self.catalogues.keys().cloned().collect();
+        let unknown = accepted.iter().filter(|tag| !self.catalogues.contains_key(*tag));
+        let faults: Vec<_> = unknown
+            .map(|tag| match nearest(tag, &known) {
+                "" => format!("accepted draft \"{tag}\": there is no such language: remove it"),
+                near => format!("accepted draft \"{tag}\": there is no such language: \"{near}\"?"),
+            })
+            .collect();
+        if !faults.is_empty() {
+            return Err(RulebookError(faults));
+        }
+        self.drafts = Drafts::Named(accepted.iter().cloned().collect());
+        Ok(self)
+    }
+
+    /// Whether documents may be issued in a language: French always, a translation when a person has
+    /// reviewed it or the operator accepts it as it is.
+    pub(crate) fn may_issue_in(&self, language: &Catalogue) -> bool {
+        let reviewed = language.tag == FRENCH || language.review.status == Status::Reviewed;
+        reviewed
+            || match &self.drafts {
+                Drafts::Allowed => true,
+                Drafts::Named(tags) => tags.contains(&language.tag),
+            }
     }
 
     /// The catalogue of a language that the schema has accepted.
     pub fn catalogue(&self, tag: &str) -> &Catalogue {
         &self.catalogues[tag]
+    }
+
+    /// The catalogue of a language that is written in the script of a name: French where the script
+    /// is Latin or nobody's, else `language` or another one.
+    pub(crate) fn written_like(&self, name: &str, language: &str) -> &Catalogue {
+        let first = [self.french(), self.catalogue(language)].into_iter();
+        let mut all = first.chain(self.catalogues.values());
+        all.find(|it| it.writes(name)).unwrap_or_else(|| self.french())
     }
 
     /// The French one.

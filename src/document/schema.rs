@@ -199,7 +199,7 @@ fn note(error: &ValidationError<'_>, schema: &Value, report: &mut Report) {
         Fault::AdditionalProperties { unexpected } => {
             let known = known_fields(error, schema);
             for field in unexpected {
-                let nearest = nearest(field, &known);
+                let nearest = nearest(field, &known).to_owned();
                 let escaped = field.replace('~', "~0").replace('/', "~1");
                 let field_pointer = format!("{pointer}/{escaped}");
                 report.error(
@@ -216,7 +216,7 @@ fn note(error: &ValidationError<'_>, schema: &Value, report: &mut Report) {
         Fault::Enum { options } => {
             let options: Vec<String> =
                 options.as_array().into_iter().flatten().map(&text).collect();
-            let nearest = nearest(&found, &options);
+            let nearest = nearest(&found, &options).to_owned();
             report.error(
                 "schema.unknown_value",
                 pointer,
@@ -290,15 +290,24 @@ fn types(kind: &TypeKind) -> String {
     }
 }
 
-/// The choice that looks most like what was found; nothing when none is near.
-fn nearest(found: &str, choices: &[String]) -> String {
+/// The choice that looks most like what was found, or begins like it as `pt` and `pt-BR` do; empty
+/// when none is near.
+pub(super) fn nearest<'a>(found: &str, choices: &'a [String]) -> &'a str {
+    const NEAR: f64 = 0.6;
     let found = found.to_lowercase();
+    let likeness = |choice: &str| {
+        let choice = choice.to_lowercase();
+        let alike = strsim::normalized_damerau_levenshtein(&found, &choice);
+        let short = choice.len().min(found.len());
+        let kin = short >= 2 && (choice.starts_with(&found) || found.starts_with(&choice));
+        if kin { alike.max(NEAR) } else { alike }
+    };
     let near = choices
         .iter()
-        .map(|it| (strsim::normalized_damerau_levenshtein(&found, &it.to_lowercase()), it))
-        .filter(|(likeness, _)| *likeness >= 0.6)
+        .map(|it| (likeness(it), it.as_str()))
+        .filter(|(likeness, _)| *likeness >= NEAR)
         .max_by(|a, b| a.0.total_cmp(&b.0));
-    near.map_or_else(String::new, |(_, choice)| choice.clone())
+    near.map_or("", |(_, choice)| choice)
 }
 
 /// The choices in a line, cut where they are many.

@@ -46,6 +46,7 @@ pub(super) fn judge(document: &Document, rulebook: &Rulebook, report: &mut Repor
         return;
     }
     translation_is_current(case, report);
+    translation_is_accepted(case, report);
     territory_is_covered(case, report);
     acceptances_name_rules_of_practice(case, report);
     for (pointer, step, appointment) in document.input.appointments() {
@@ -158,6 +159,15 @@ fn translation_is_current(case: Case<'_>, report: &mut Report) {
                 ("first", first.clone()),
             ],
         );
+    }
+}
+
+/// What a person is to understand has been read by somebody who speaks the language, or the operator
+/// accepts by name that it has not.
+fn translation_is_accepted(case: Case<'_>, report: &mut Report) {
+    let language = case.rulebook.catalogue(case.document.language());
+    if !case.rulebook.may_issue_in(language) {
+        report.error("language.draft", "/language", [("language", language.tag.clone())]);
     }
 }
 
