@@ -218,6 +218,12 @@ impl Catalogue {
         own.chain([Script::Latin, Script::Common, Script::Inherited]).collect()
     }
 
+    /// Whether the language is written in the script of a text.
+    pub(crate) fn writes(&self, text: &str) -> bool {
+        let scripts = self.scripts();
+        text.chars().all(|c| scripts.contains(&c.script()))
+    }
+
     /// Faults of one sentence that need no other catalogue to be seen.
     fn text_faults(&self, key: &str, message: &Message) -> Vec<String> {
         use unicode_normalization::is_nfc;

@@ -17,7 +17,7 @@ pub use signatory::{Mandate, Signatory};
 use super::Document;
 use super::catalogue::{Catalogue, Direction, FRENCH, Status};
 use super::input::Input;
-use super::phrase::{Piece, Values};
+use super::phrase::{Own, Piece, Values};
 use super::rulebook::Rulebook;
 
 /// One language of a document: how it is set, and its values.
@@ -61,6 +61,14 @@ pub struct Content {
     /// The file number and the languages: metadata of the file.
     #[serde(skip)]
     pub subject: String,
+}
+
+/// A datum that is printed, by the fonts that set it.
+pub(crate) enum Printed<'a> {
+    /// In the fonts of French.
+    Latin(&'a str),
+    /// In those of its own script.
+    Own(&'a Own),
 }
 
 /// The parts of a document by kind.
@@ -190,22 +198,24 @@ impl Content {
     }
 
     /// Visits every datum that is printed: names, numbers, addresses.
-    pub(crate) fn each_datum(&self, visit: &mut impl FnMut(&str)) {
+    pub(crate) fn each_printed(&self, visit: &mut impl FnMut(Printed<'_>)) {
         let rows = match &self.body {
             Body::Contract(it) | Body::Family(it) => {
                 let rows = it.children.iter().chain(&it.calendar).map(|row| &row.values);
                 rows.chain(it.signatures.iter().map(|it| &it.values)).collect()
             }
             Body::Convocation(it) => {
-                it.recipient.iter().for_each(|line| visit(line));
+                it.recipient.iter().for_each(|line| visit(Printed::Latin(line)));
                 Vec::new()
             }
         };
         let sides = self.sides.iter().map(|side| &side.values);
         for value in sides.chain(rows.into_iter().flatten()).flat_map(Values::values) {
             for piece in value.pieces() {
-                if let Piece::Raw { raw } = piece {
-                    visit(&raw);
+                match &piece {
+                    Piece::Raw { raw } => visit(Printed::Latin(raw)),
+                    Piece::Own(own) => visit(Printed::Own(own)),
+                    Piece::Text(_) => {}
                 }
             }
         }

@@ -40,13 +40,12 @@ pub use agenda::{Agenda, Standing};
 pub use calendar::easter;
 pub use catalogue::{Catalogue, Direction, FRENCH, Status};
 pub use content::{Body, Content, Mandate, Side, Signatory};
-pub(crate) use content::{Fact, Row};
 pub use example::example;
 pub use explain::{Explained, Explanations};
 pub use input::Kind;
 pub use message::{Message, Part};
 pub use office::{Centre, Department, Departments, Directorate, Offices, Room};
-pub use phrase::{Phrase, Piece, Value as Datum, Values};
+pub use phrase::{Own, Phrase, Piece, Value as Datum, Values};
 pub use problem::{Problem, Severity};
 pub use regime::{FACTS, Facts, Obligation};
 pub use rulebook::{Rulebook, RulebookError};
@@ -55,7 +54,8 @@ pub use schema::{Schemas, shape_faults};
 pub use stamp::stamp;
 pub use visit::Visit;
 
-pub(crate) use text::is_control;
+pub(crate) use content::{Fact, Printed, Row};
+pub(crate) use text::{OWN_SCRIPT, is_control};
 
 use input::Input;
 use problem::Report;

@@ -15,6 +15,10 @@ pub(super) struct Person {
     pub family_name: Option<String>,
     #[schemars(length(min = 1, max = 80))]
     pub given_names: Option<String>,
+    /// The whole name in the person's own script, as their own papers have it; printed beside the
+    /// Latin letters, never instead of them.
+    #[schemars(length(min = 1, max = 80))]
+    pub native_name: Option<String>,
     /// Another name in use, such as a married name.
     #[schemars(length(min = 1, max = 80))]
     pub usage_name: Option<String>,

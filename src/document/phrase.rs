@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::catalogue::{Catalogue, Direction};
+
 /// Values by name.
 pub type Values = BTreeMap<&'static str, Value>;
 
 /// A value: data as it came, words of the side's language, or several lines.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Value {
     /// A name, number or address: printed as it is, left to right.
@@ -26,12 +28,12 @@ pub enum Value {
 }
 
 /// Words of a language with data between them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Phrase(pub Vec<Piece>);
 
 /// A part of a phrase.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Piece {
     /// Words of the side's language.
@@ -41,6 +43,17 @@ pub enum Piece {
         /// The data.
         raw: String,
     },
+    /// A name in the person's own script.
+    Own(Own),
+}
+
+/// A name in the person's own script, and how a language of that script is set.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Own {
+    own: String,
+    dir: Direction,
+    fonts: Vec<String>,
+    scale: f64,
 }
 
 impl Value {
@@ -73,6 +86,27 @@ impl Value {
     }
 }
 
+impl Own {
+    pub(crate) fn new(name: &str, language: &Catalogue) -> Self {
+        Self {
+            own: name.to_owned(),
+            dir: language.direction,
+            fonts: language.fonts.clone(),
+            scale: language.scale,
+        }
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.own
+    }
+
+    /// The families that set it.
+    pub fn fonts(&self) -> &[String] {
+        &self.fonts
+    }
+}
+
 impl Phrase {
     pub(crate) fn text(text: &str) -> Self {
         Self(vec![Piece::Text(text.to_owned())])
@@ -88,6 +122,7 @@ impl Phrase {
             .iter()
             .map(|piece| match piece {
                 Piece::Text(text) | Piece::Raw { raw: text } => text.as_str(),
+                Piece::Own(own) => own.name(),
             })
             .collect()
     }

@@ -14,8 +14,16 @@ pub(crate) fn is_control(c: char) -> bool {
         || (c as u32 & 0xFFFE) == 0xFFFE
 }
 
+/// The field that takes another script than the Latin one.
+pub(crate) const OWN_SCRIPT: &str = "/native_name";
+
+/// U+200C and U+200D, with which Persian and the scripts of India spell.
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200C}' | '\u{200D}')
+}
+
 /// Characters that data must not hold: those above, and any other that is there without being seen
-/// (Unicode Cf and U+034F). Joiners serve scripts that names and addresses in Latin letters are not in.
+/// (Unicode Cf and U+034F). Joiners have no place among Latin letters.
 fn is_hidden(c: char) -> bool {
     is_control(c)
         || matches!(c,
@@ -45,7 +53,8 @@ pub(crate) fn each_string(value: &Value, pointer: &str, visit: &mut impl FnMut(&
 /// Strings are free of control characters, do not begin or end with space, and are not blank.
 pub(crate) fn check(value: &Value, report: &mut Report) {
     each_string(value, "", &mut |pointer, text| {
-        if let Some(c) = text.chars().find(|c| is_hidden(*c)) {
+        let joined = pointer.ends_with(OWN_SCRIPT);
+        if let Some(c) = text.chars().find(|c| is_hidden(*c) && !(joined && is_joiner(*c))) {
             report.error("text.control", pointer, [("character", format!("U+{:04X}", c as u32))]);
         } else if text.trim() != text {
             report.error("text.space", pointer, []);

@@ -5,53 +5,59 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use typst::text::{Coverage, FontBook};
+use typst::text::{Coverage, FontBook, FontWeight};
 
-use crate::document::{Catalogue, Content, Document, Problem, Rulebook, RulebookError, Severity};
+use crate::document::{
+    Content, Printed, Document, OWN_SCRIPT, Problem, Rulebook, RulebookError, Severity,
+};
 
-/// What each file of a family can print: its weights.
+/// What each file of a family can print: its weights, the regular one first.
 type Family = Vec<Coverage>;
 
 /// What the fonts can print.
 pub(super) struct Glyphs {
+    families: BTreeMap<String, Family>,
     /// Data is set in the fonts of French.
-    data: Vec<Family>,
+    data: Vec<String>,
 }
 
 impl Glyphs {
     /// Looks up every catalogue's fonts; a font or a glyph that is missing is a fault.
     pub(super) fn new(book: &FontBook, rulebook: &Rulebook) -> Result<Self, RulebookError> {
         let mut faults = Vec::new();
+        let names = rulebook.catalogues.values().flat_map(|it| &it.fonts);
+        let families = names.filter_map(|name| Some((name.clone(), family(book, name)?))).collect();
+        let glyphs = Self { families, data: rulebook.french().fonts.clone() };
         for (tag, catalogue) in &rulebook.catalogues {
             let path = format!("templates/locales/{tag}.toml");
-            for family in catalogue.fonts.iter().filter(|it| family(book, it).is_none()) {
-                faults.push(format!("{path}: fonts: there is no font \"{family}\" in fonts/"));
+            for name in catalogue.fonts.iter().filter(|it| !glyphs.families.contains_key(*it)) {
+                faults.push(format!("{path}: fonts: there is no font \"{name}\" in fonts/"));
             }
-            let families = families(book, catalogue);
             let sentences = catalogue.messages.iter().map(|(key, it)| (key.as_str(), it.text()));
             let countries =
                 rulebook.countries[tag].iter().map(|(key, it)| (key.as_str(), it.clone()));
             let words = catalogue.words().map(|text| ("name, dates", text.to_owned()));
             for (key, text) in sentences.chain(countries).chain(words) {
-                for c in missing(&families, &text) {
+                for c in glyphs.lacking(&text, &catalogue.fonts, Family::len) {
                     let code = u32::from(c);
                     faults.push(format!("{path}: `{key}`: no font has « {c} » (U+{code:04X})"));
                 }
             }
         }
-        if faults.is_empty() {
-            Ok(Self { data: families(book, rulebook.french()) })
-        } else {
-            Err(RulebookError(faults))
-        }
+        if faults.is_empty() { Ok(glyphs) } else { Err(RulebookError(faults)) }
     }
 
     /// The fields of a document whose printed data has characters that no font has.
     pub(super) fn missing(&self, document: &Document, content: &Content) -> Vec<Problem> {
-        let mut unknown = BTreeSet::new();
-        content.each_datum(&mut |text| unknown.extend(missing(&self.data, text)));
+        let (mut unknown, mut unknown_own) = (BTreeSet::new(), BTreeSet::new());
+        content.each_printed(&mut |datum| match datum {
+            Printed::Latin(text) => unknown.extend(self.lacking(text, &self.data, Family::len)),
+            // Such a name is never bold.
+            Printed::Own(it) => unknown_own.extend(self.lacking(it.name(), it.fonts(), |_| 1)),
+        });
         let mut fields: BTreeMap<String, BTreeSet<char>> = BTreeMap::new();
         document.each_string(|pointer, text| {
+            let unknown = if pointer.ends_with(OWN_SCRIPT) { &unknown_own } else { &unknown };
             let found: BTreeSet<char> = text.chars().filter(|c| unknown.contains(c)).collect();
             if !found.is_empty() {
                 fields.insert(pointer.to_owned(), found);
@@ -67,6 +73,22 @@ impl Glyphs {
             })
             .collect()
     }
+
+    /// The characters of a text that none of the fonts has in as many of its weights as are `wanted`;
+    /// spaces need no glyph.
+    fn lacking(
+        &self,
+        text: &str,
+        fonts: &[String],
+        wanted: impl Fn(&Family) -> usize,
+    ) -> Vec<char> {
+        let families: Vec<_> = fonts.iter().filter_map(|name| self.families.get(name)).collect();
+        let has = |family: &&Family, c: char| {
+            family.iter().take(wanted(family)).all(|file| file.contains(u32::from(c)))
+        };
+        let printed = |c: char| c.is_whitespace() || families.iter().any(|it| has(it, c));
+        text.chars().filter(|c| !printed(*c)).collect()
+    }
 }
 
 fn list(characters: &BTreeSet<char>) -> String {
@@ -74,21 +96,11 @@ fn list(characters: &BTreeSet<char>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-fn families(book: &FontBook, catalogue: &Catalogue) -> Vec<Family> {
-    catalogue.fonts.iter().filter_map(|name| family(book, name)).collect()
-}
-
 /// The files of a family; nothing where there is none.
 fn family(book: &FontBook, name: &str) -> Option<Family> {
-    let files = book.select_family(&name.to_lowercase());
-    let files: Family = files.filter_map(|it| Some(book.info(it)?.coverage.clone())).collect();
+    let mut files: Vec<_> =
+        book.select_family(&name.to_lowercase()).filter_map(|it| book.info(it)).collect();
+    files.sort_by_key(|it| it.variant.weight != FontWeight::REGULAR);
+    let files: Family = files.into_iter().map(|it| it.coverage.clone()).collect();
     (!files.is_empty()).then_some(files)
-}
-
-/// The characters of a text that no family has in all its weights; spaces need no glyph.
-fn missing<'a>(families: &'a [Family], text: &'a str) -> impl Iterator<Item = char> + 'a {
-    text.chars().filter(|c| !c.is_whitespace()).filter(|c| {
-        let has = |family: &Family| family.iter().all(|file| file.contains(u32::from(*c)));
-        !families.iter().any(has)
-    })
 }

@@ -9,7 +9,7 @@ use crate::document::input::{
     Authority, Contract, Convocation, Family, Head, Input, Letter, Signing,
 };
 use crate::document::person::{Civility, Person};
-use crate::document::phrase::{Phrase, Piece, Value, Values};
+use crate::document::phrase::{Own, Phrase, Piece, Value, Values};
 use crate::document::place::Site;
 use crate::document::rulebook::Rulebook;
 use crate::document::{Document, STATELESS};
@@ -178,6 +178,10 @@ impl Side<'_> {
             let person = person(self.words, parent.person.civility, &parent.person.name());
             let mut pieces = person.0;
             pieces.push(Piece::Text(" (".to_owned()));
+            if let Some(own) = self.own_name(&parent.person) {
+                pieces.push(own);
+                pieces.push(Piece::Text(self.words.dates.list[0].clone()));
+            }
             pieces.push(Piece::Raw { raw: parent.person.foreigner_number.clone() });
             pieces.push(Piece::Text(")".to_owned()));
             Phrase(pieces)
@@ -230,6 +234,9 @@ impl Side<'_> {
             ("person", person(self.words, applicant.civility, &applicant.name()).into()),
             ("salutation", self.phrase(&format!("salutation.{}", gender(applicant.civility)))),
         ]);
+        if applicant.native_name.is_some() {
+            values.insert("named", self.named(applicant, &applicant.name()));
+        }
         if let Some(access) = site.access() {
             values.insert("access", Value::raw(access));
         }
@@ -257,7 +264,7 @@ impl Side<'_> {
     fn person(&self, it: &Person, category: &str, values: &mut Values) {
         values.extend([
             ("foreigner_number", Value::raw(&it.foreigner_number)),
-            ("person", person(self.words, it.civility, &it.full_name()).into()),
+            ("person", self.named(it, &it.full_name())),
             ("birth_date", self.words.partial_date(it.birth.date).into()),
             ("nationality", self.nationality(it, category)),
             ("address", Value::raw(it.address.line())),
@@ -271,6 +278,21 @@ impl Side<'_> {
         } else if let Some(country) = &it.birth.country {
             values.insert("birth_place", Phrase::text(self.country(country)).into());
         }
+    }
+
+    /// The person's name, and in brackets the form in their own script where the data has it.
+    fn named(&self, it: &Person, name: &str) -> Value {
+        let mut pieces = person(self.words, it.civility, name).0;
+        if let Some(own) = self.own_name(it) {
+            pieces.extend([Piece::Text(" (".to_owned()), own, Piece::Text(")".to_owned())]);
+        }
+        Phrase(pieces).into()
+    }
+
+    fn own_name(&self, it: &Person) -> Option<Piece> {
+        let name = it.native_name.as_deref()?;
+        let language = self.rulebook.written_like(name, self.document.language());
+        Some(Piece::Own(Own::new(name, language)))
     }
 
     fn nationality(&self, person: &Person, category: &str) -> Value {
