@@ -257,6 +257,14 @@ impl Writer<'_> {
             }
             (Piece::Raw { raw }, Dress::Text) => out.push_str(raw),
             (Piece::Text(text), Dress::Html) => escape(text, out),
+            (Piece::Own(own), Dress::Text) => {
+                let _ = write!(out, "\u{2068}{}\u{2069}", own.name());
+            }
+            (Piece::Own(own), Dress::Html) => {
+                out.push_str("<bdi>");
+                escape(own.name(), out);
+                out.push_str("</bdi>");
+            }
             (Piece::Raw { raw }, Dress::Html) => {
                 let link = href.map(|href| {
                     let mut open = "<a href=\"".to_owned();

@@ -27,8 +27,8 @@ pub use dkim::{Dkim, DkimError, DkimOptions};
 pub use inbox::{Found, Inbox, InboxError, InboxOptions};
 pub use smtp::{Limits, Smtp, SmtpError, SmtpOptions, SmtpSetupError, TlsMode};
 pub use tls::TlsError;
-pub use webhook::{Webhook, WebhookError, WebhookOptions};
 pub use transport::{Attempt, Memory, Outgoing, Transport};
+pub use webhook::{Webhook, WebhookError, WebhookOptions};
 pub use worker::WorkerOptions;
 
 use crate::class::Class;

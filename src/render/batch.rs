@@ -145,6 +145,7 @@ impl Renderer {
         let info = paged.info_mut();
         info.title = Some(title.into());
         info.author = contents.first().map(|it| it.author.as_str().into()).into_iter().collect();
+        let pages = paged.pages().len();
         let options = PdfOptions {
             ident: Smart::Custom(ident.to_owned()),
             creator: Smart::Custom(Some(concat!("Paraphe ", env!("CARGO_PKG_VERSION")).to_owned())),
@@ -152,9 +153,9 @@ impl Renderer {
             standards: self.letters.clone(),
             ..PdfOptions::default()
         };
-        let bytes = typst_pdf::pdf(&paged, &options)
+        let bytes = typst_pdf::pdf(&super::runs::in_reading_order(paged), &options)
             .map_err(|errors| super::diagnostic::error(&sheet, &errors))?;
-        Ok(Pdf { bytes, pages: paged.pages().len() })
+        Ok(Pdf { bytes, pages })
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use typst::text::{Coverage, FontBook, FontWeight};
 
 use crate::document::{
-    Content, Printed, Document, OWN_SCRIPT, Problem, Rulebook, RulebookError, Severity,
+    Content, Document, OWN_SCRIPT, Printed, Problem, Rulebook, RulebookError, Severity,
 };
 
 /// What each file of a family can print: its weights, the regular one first.

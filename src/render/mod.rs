@@ -10,6 +10,7 @@ mod glyphs;
 mod matrix;
 mod overflow;
 mod qr;
+mod runs;
 mod world;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -122,7 +123,9 @@ impl Renderer {
         at: DateTime<Utc>,
     ) -> Result<Pdf, RenderError> {
         let content = document.content(rulebook);
-        let result = self.typeset(document, &content, marks, at);
+        let pages = self.typeset(document, &content, marks, at);
+        let result =
+            pages.and_then(|pages| self.export(runs::in_reading_order(pages), &content, at));
         self.sweep();
         result
     }
@@ -134,15 +137,35 @@ impl Renderer {
         }
     }
 
+    /// The laid-out pages of a document as of `at`, before they become a file: for pictures of them.
+    pub fn pages(
+        &self,
+        document: &Document,
+        rulebook: &Rulebook,
+        marks: &Marks,
+        at: DateTime<Utc>,
+    ) -> Result<PagedDocument, RenderError> {
+        self.typeset(document, &document.content(rulebook), marks, at)
+    }
+
     fn typeset(
         &self,
         document: &Document,
         content: &Content,
         marks: &Marks,
         at: DateTime<Utc>,
-    ) -> Result<Pdf, RenderError> {
+    ) -> Result<PagedDocument, RenderError> {
         let (mut paged, _) = self.place(document, content, marks, at)?;
         self.describe(&mut paged, content);
+        Ok(paged)
+    }
+
+    fn export(
+        &self,
+        paged: PagedDocument,
+        content: &Content,
+        at: DateTime<Utc>,
+    ) -> Result<Pdf, RenderError> {
         let options = PdfOptions {
             ident: Smart::Custom(content.reference.clone()),
             creator: Smart::Custom(Some(concat!("Paraphe ", env!("CARGO_PKG_VERSION")).to_owned())),

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use paraphe::assets::Assets;
-use paraphe::document::{FRENCH, Rulebook};
+use paraphe::document::{Document, FRENCH, Rulebook};
+use serde_json::Value;
 
-use crate::harness::{SHOP, Shop, letter, overlay, source};
+use crate::harness::{OnDisk, SHOP, Shop, at, good, letter, overlay, source};
 
 #[test]
 fn a_catalogue_with_a_fault_is_refused_with_file_key_and_cure() {
@@ -149,6 +150,63 @@ fn a_translation_of_a_french_that_changed_is_refused() {
     assert_eq!(problems[0].code, "language.stale");
     assert!(problems[0].values.contains(&("first", "free.free".to_owned())), "{problems:?}");
     assert!(shop.check(&letter("fr")).is_ok(), "French alone always works");
+}
+
+/// A person signs what the page says: in production somebody has read it, or answers for its being a draft.
+#[test]
+fn in_production_a_draft_is_refused_unless_accepted_by_name() {
+    let load = |accepted: &[&str]| {
+        let accepted: Vec<_> = accepted.iter().map(|it| (*it).to_owned()).collect();
+        Rulebook::load(&Assets::embedded()).unwrap().for_production(&accepted)
+    };
+    let check = |rulebook: &Rulebook, data: &Value| {
+        Document::check(data.to_string().as_bytes(), rulebook, at())
+    };
+    let strict = load(&[]).unwrap();
+    let problems = check(&strict, &letter("ar")).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!((problems[0].code, problems[0].pointer.as_str()), ("language.draft", "/language"));
+    let said = strict.explanations.explain(&problems[0], "en");
+    assert!(said.hint.contains("“ar” to “accepted_drafts”"), "{}", said.hint);
+    let french = check(&strict, &good("cai/interpreter-french-only.json")).unwrap();
+    let text = OnDisk::new(&SHOP.try_render(&french).unwrap()).ask("pdftotext", &["{}", "-"]);
+    assert!(text.contains("Interprète : "), "French alone says who interpreted: {text}");
+
+    let accepting = load(&["ar"]).unwrap();
+    let document = check(&accepting, &letter("ar")).unwrap();
+    assert_eq!(check(&accepting, &letter("ti")).unwrap_err()[0].code, "language.draft");
+    let sentence = accepting.catalogue("ar").message("label.draft_translation").text();
+    let said = crate::tagged::read(&SHOP.try_render(&document).unwrap());
+    let text = crate::tagged::words(&said, Some("ar"));
+    assert!(text.contains(&sentence), "the page says in its language that it awaits review");
+
+    let error = load(&["ar", "arab"]).unwrap_err().to_string();
+    assert!(error.contains("\"arab\": there is no such language: \"ar\"?"), "{error}");
+}
+
+/// A translation that somebody has reviewed needs nobody's acceptance, and says nothing of a review.
+#[test]
+fn a_reviewed_translation_is_issued_in_production() {
+    let reviewed = source("templates/locales/en.toml")
+        .replace("status = \"draft\"", "status = \"reviewed\"")
+        .replace("by = \"\"", "by = \"Camille EXEMPLE\"")
+        .replace("on = \"\"", "on = \"2026-02-27\"");
+    let folder = overlay(&[("templates/locales/en.toml", &reviewed)]);
+    let assets = Assets::overlaid(folder.path()).unwrap();
+    let rulebook = Rulebook::load(&assets).unwrap().for_production(&[]).unwrap();
+    let document = Document::check(letter("en").to_string().as_bytes(), &rulebook, at()).unwrap();
+    assert!(!document.content(&rulebook).draft);
+}
+
+#[test]
+fn an_unknown_language_is_refused_with_the_nearest() {
+    for (found, nearest) in [("pt-BR", "pt"), ("zh", "zh-Hans"), ("arabe", "ar"), ("EN", "en")] {
+        let problems = SHOP.check(&letter(found)).unwrap_err();
+        assert_eq!(problems[0].code, "schema.unknown_value");
+        let said = SHOP.rulebook.explanations.explain(&problems[0], "en");
+        let hint = format!("Nearest known value: {nearest}.");
+        assert!(said.hint.contains(&hint), "{found}: {}", said.hint);
+    }
 }
 
 /// No translation in the product is older than the French it translates.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use paraphe::assets::Assets;
-use paraphe::document::{FRENCH, Piece};
+use paraphe::document::FRENCH;
 use paraphe::render::{MAX_CONTRACT_PAGES, RenderError};
 use serde_json::{Value, json};
 
@@ -82,30 +82,6 @@ fn same_document_same_bytes() {
     }
 }
 
-/// Every sentence of the French side, filled, is found in what pdftotext reads off the page.
-#[test]
-fn the_french_text_is_extracted_as_it_was_written() {
-    for name in ["convocation/first-medical-visit.json", "cai/level-reached-french-only.json"] {
-        let mut data = good(name);
-        data["language"] = json!(FRENCH);
-        let document = SHOP.check(&data).unwrap();
-        let text =
-            squeeze(&OnDisk::new(&SHOP.render(&data)).ask("pdftotext", &["-raw", "{}", "-"]));
-        let content = document.content(&SHOP.rulebook);
-        let side = &content.sides[0];
-        let keys = keys_of(&serde_json::to_value(&content).unwrap());
-        assert!(keys.len() > 10, "{name}: {keys:?}");
-        for key in keys {
-            let message = SHOP.rulebook.french().message(&key);
-            if !message.names().iter().all(|name| side.values.contains_key(name)) {
-                continue; // filled by the row of a table
-            }
-            let sentence = message.fill(&side.values).plain();
-            assert!(text.contains(&squeeze(&sentence)), "{name}: « {sentence} » in\n{text}");
-        }
-    }
-}
-
 /// The recipient shows in the window of an envelope, alone; the letter begins below.
 #[test]
 fn the_window_shows_the_address_and_nothing_else() {
@@ -133,24 +109,6 @@ fn the_window_shows_the_address_and_nothing_else() {
         // The box of the title is higher than its capitals by what its font allows for accents.
         assert!(title >= 92.5, "{name}: text at {title} mm");
     }
-}
-
-/// In a right-to-left page the parts of a date, a time and a telephone number stand in the order in
-/// which they are read.
-#[test]
-fn digits_stand_in_order_in_arabic() {
-    assert!(digits_in_order(&SHOP), "digits out of order");
-}
-
-/// The check above bites: without isolation the digits move.
-#[test]
-fn digits_move_without_isolation() {
-    let value = source("templates/document/lib/value.typ");
-    let broken = value.replace("box(body)", "text(dir: rtl, body)").replace("dir: ltr", "dir: rtl");
-    assert_ne!(value, broken);
-    let folder = overlay(&[("templates/document/lib/value.typ", &broken)]);
-    let shop = Shop::new(&Assets::overlaid(folder.path()).unwrap());
-    assert!(!digits_in_order(&shop), "the test of digits does not bite");
 }
 
 #[test]
@@ -284,68 +242,6 @@ fn longest_letter(step: &str, notice: &str, language: &str) -> Value {
         data.as_object_mut().unwrap().remove("answer_by");
     }
     data
-}
-
-/// The keys of sentences that a content names.
-fn keys_of(content: &Value) -> BTreeSet<String> {
-    let mut keys = BTreeSet::new();
-    let mut add = |text: &str| {
-        if SHOP.rulebook.french().has(text) {
-            keys.insert(text.to_owned());
-        }
-    };
-    fn walk(value: &Value, add: &mut impl FnMut(&str)) {
-        match value {
-            Value::String(text) => add(text),
-            Value::Array(items) => items.iter().for_each(|it| walk(it, add)),
-            Value::Object(entries) => {
-                entries.iter().filter(|(key, _)| *key != "sides").for_each(|(_, it)| walk(it, add));
-            }
-            _ => {}
-        }
-    }
-    walk(content, &mut add);
-    keys
-}
-
-/// Whether the parts of the telephone number, the date and the time of an Arabic letter stand in order.
-fn digits_in_order(shop: &Shop) -> bool {
-    let data = letter("ar");
-    let document = shop.check(&data).unwrap();
-    let Ok(pdf) = shop.try_render(&document) else { return false };
-    let words = OnDisk::new(&pdf).words(2);
-    let phone = ["04", "65", "71", "00", "00"];
-    let mut found = false;
-    for (at, word) in words.iter().enumerate() {
-        if word.text != phone[0] {
-            continue;
-        }
-        let line: Vec<_> = words[at..].iter().take(phone.len()).collect();
-        let ordered = line.windows(2).all(|it| it[0].left < it[1].left);
-        let same = line.iter().zip(phone).all(|(word, part)| word.text.trim_matches('.') == part);
-        found |= same && ordered;
-    }
-    let content = document.content(&shop.rulebook);
-    let time = content.sides[1].values["time"].plain();
-    found && words.iter().any(|it| it.text == time) && year_is_left_of_day(&words, &content)
-}
-
-/// In Arabic the day is read first, so it stands to the right of the month and the year.
-fn year_is_left_of_day(words: &[Word], content: &paraphe::document::Content) -> bool {
-    let numbers: Vec<_> = content.sides[1].values["date"]
-        .pieces()
-        .into_iter()
-        .filter_map(|piece| match piece {
-            Piece::Raw { raw } => Some(raw),
-            Piece::Text(_) => None,
-        })
-        .collect();
-    let [day, year] = numbers.as_slice() else { return false };
-    words.iter().filter(|it| it.text == *year).any(|year| {
-        words
-            .iter()
-            .any(|it| it.text == *day && (it.top - year.top).abs() < 1.0 && it.left > year.right)
-    })
 }
 
 /// Text without the differences that line breaks and kinds of space make.

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::change::ChangeKind;
 use super::content::METADATA;
 use super::difference::Comparison;
 use super::fault::Checked;

@@ -60,7 +60,11 @@ impl Postfix {
             .unwrap();
         std::io::Write::write_all(&mut start.stdin.take().unwrap(), main.as_bytes()).unwrap();
         let this = Self { pki, port };
-        assert!(start.wait().unwrap().success(), "Postfix did not start: see tests/run: {}", this.log());
+        assert!(
+            start.wait().unwrap().success(),
+            "Postfix did not start: see tests/run: {}",
+            this.log()
+        );
         this
     }
 
