@@ -1,4 +1,4 @@
-"""Asks programs that are not ours whether PDFs are what they claim to be.
+"""Asks programs that are not ours whether PDFs are what they claim to be, and whether their QR codes can be read.
 
     conformance.py PATH...            every PDF at or below PATH must please every judge
     conformance.py --broken PATH...   a letter and a contract found there, broken in known ways, must each be refused
@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pikepdf
-from pikepdf import Dictionary, Name
+import zxingcpp
+from pikepdf import Dictionary, Name, Operator
+from PIL import Image
 
 JUDGES = Path(sys.prefix).parent
 # For a minute of work the second compiler and the parallel collector of the JVM cost more than they bring.
@@ -56,6 +58,7 @@ def judge(files: dict[Path, str]) -> Complaints:
             # A process for each core, not a thread: veraPDF keeps global state.
             jobs += [pool.submit(verapdf, wanted, alike[i::CORES]) for i in range(min(CORES, len(alike)))]
         jobs += [pool.submit(read, reader, file) for reader in READERS for file in files]
+        jobs += [pool.submit(scan, file, files[file] == LETTER) for file in files]
         for job in jobs:
             for file, what in job.result():
                 complaints[file].append(what)
@@ -84,6 +87,25 @@ def read(reader: str, file: Path) -> list[tuple[Path, str]]:
     if run.returncode and not words:
         words = [f"exit code {run.returncode}"]
     return [(file, f"{reader} {word}") for word in words[:3]]
+
+
+def scan(file: Path, letter: bool) -> list[tuple[Path, str]]:
+    """Reads the QR code of each page of a letter and of the last of a contract, as a telephone does: each must lead to
+    the document that the title names."""
+    try:
+        with pikepdf.open(file) as pdf:
+            reference = str(pdf.docinfo["/Title"]).rsplit(" ", 1)[-1]
+            pages = range(1 if letter else len(pdf.pages), len(pdf.pages) + 1)
+    except (pikepdf.PdfError, KeyError) as error:
+        return [(file, f"qr no title to compare with: {error}")]
+    complaints = []
+    for page in pages:
+        draw = ["pdftoppm", "-gray", "-r", "150", "-f", str(page), "-l", str(page), file]
+        with Image.open(BytesIO(subprocess.run(draw, capture_output=True, check=True).stdout)) as image:
+            found = [code.text for code in zxingcpp.read_barcodes(image, formats=zxingcpp.BarcodeFormat.QRCode)]
+        if len(found) != 1 or not found[0].startswith("https://") or not found[0].endswith(f"/{reference}"):
+            complaints.append((file, f"qr page {page}: {found} for {reference}"))
+    return complaints
 
 
 class Break(NamedTuple):
@@ -138,6 +160,14 @@ def attach(pdf: pikepdf.Pdf) -> None:
     pdf.attachments["data.json"] = b"{}"
 
 
+def without_code(pdf: pikepdf.Pdf) -> None:
+    """The modules of the code are one path, the only one that is filled and stroked."""
+    for page in pdf.pages:
+        code = Operator("B")
+        drawn = [([], Operator("n")) if each.operator == code else each for each in pikepdf.parse_content_stream(page)]
+        page.Contents = pdf.make_stream(pikepdf.unparse_content_stream(drawn))
+
+
 def flip_byte(good: Path) -> bytes:
     """Changes the first page's content where it lies, so that the compressed stream no longer adds up."""
     content = bytearray(good.read_bytes())
@@ -162,6 +192,7 @@ BREAKS = [
     Break("attachment in a letter", LETTER, "2a 6.8-5 ", edited(attach)),
     Break("attachment related to nothing", CONTRACT, "3a 6.8-3 ", everywhere_without("/AFRelationship")),
     Break("attachment not associated", CONTRACT, "3a 6.8-4 ", without("/AF")),
+    Break("code not drawn", LETTER, "qr page 1: [] ", edited(without_code)),
     Break("byte flipped", LETTER, "qpdf ", flip_byte),
     Break("end cut off", LETTER, "qpdf ", lambda good: good.read_bytes()[:-100]),
 ]
