@@ -23,6 +23,7 @@ mod sql;
 mod trail;
 mod writer;
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -47,7 +48,7 @@ use sql::{Database, Row, values};
 use crate::secret::Secret;
 
 /// Where the store is, and the operator's keys.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct StoreOptions {
     /// The path of an SQLite file, or `postgres://…`.
     pub database: String,
@@ -58,6 +59,13 @@ pub struct StoreOptions {
     /// Keys that may still, or already, wrap something. To change the key without a pause: give the new one here to
     /// every process, then make it the key and the old one an older, then [`Store::rewrap`], then drop the old one.
     pub older_keys: Vec<Secret>,
+}
+
+/// Without the database's address, in which a password may stand.
+impl fmt::Debug for StoreOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("StoreOptions").field("blobs", &self.blobs).finish_non_exhaustive()
+    }
 }
 
 /// The store. Cheap to clone.

@@ -60,27 +60,27 @@ pub(super) struct SealedRecord {
 pub(super) mod place {
     use uuid::Uuid;
 
-    pub(in super::super) fn file(document: Uuid, version: u32) -> String {
+    pub(in crate::store) fn file(document: Uuid, version: u32) -> String {
         format!("file {document} {version}")
     }
 
-    pub(in super::super) fn data(document: Uuid) -> String {
+    pub(in crate::store) fn data(document: Uuid) -> String {
         format!("data {document}")
     }
 
-    pub(in super::super) fn record(document: Uuid) -> String {
+    pub(in crate::store) fn record(document: Uuid) -> String {
         format!("record {document}")
     }
 
-    pub(in super::super) fn mail(delivery: Uuid) -> String {
+    pub(in crate::store) fn mail(delivery: Uuid) -> String {
         format!("mail {delivery}")
     }
 
-    pub(in super::super) fn recipient(delivery: Uuid) -> String {
+    pub(in crate::store) fn recipient(delivery: Uuid) -> String {
         format!("recipient {delivery}")
     }
 
-    pub(in super::super) fn reply(delivery: Uuid) -> String {
+    pub(in crate::store) fn reply(delivery: Uuid) -> String {
         format!("reply {delivery}")
     }
 }

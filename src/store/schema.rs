@@ -7,13 +7,17 @@ use std::time::Duration;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 
 use super::StoreError;
 use super::sql::Database;
 
 /// How long a statement waits for another process's lock, and a caller for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a process waits for another one that makes the same file.
+const AGAIN: Duration = Duration::from_millis(300);
 /// Connections that read, on SQLite; all connections, on PostgreSQL.
 const CONNECTIONS: u32 = 8;
 
@@ -47,12 +51,26 @@ pub(super) async fn open(database: &str) -> Result<Database, StoreError> {
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
         .pragma("secure_delete", "ON");
-    let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE * 2);
-    let writer = writer.connect_with(options.clone()).await?;
-    migrator(SQLITE).run(&writer).await.map_err(migration)?;
+    let mut tries = 0;
+    let writer = loop {
+        tries += 1;
+        match writer(options.clone()).await {
+            Ok(writer) => break writer,
+            Err(StoreError::Database(_)) if tries < 4 => tokio::time::sleep(AGAIN).await,
+            Err(error) => return Err(error),
+        }
+    };
     let readers = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
     let readers = readers.connect_with(options.pragma("query_only", "ON")).await?;
     Ok(Database::Sqlite { writer, readers })
+}
+
+/// SQLite has no lock for migrations: of two processes that make the same file at once, one is refused, and comes again.
+async fn writer(options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
+    let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE * 2);
+    let pool = pool.connect_with(options).await?;
+    migrator(SQLITE).run(&pool).await.map_err(migration)?;
+    Ok(pool)
 }
 
 fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migrator {

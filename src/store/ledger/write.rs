@@ -3,24 +3,24 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::super::keyring::hex;
-use super::super::prepare::{Mail, Prepared, Stored};
-use super::super::sql::{Tx, values};
-use super::super::writer::Writing;
-use super::super::{Origin, Receipt, Scope, State, StoreError};
+use crate::store::keyring::hex;
+use crate::store::prepare::{Mail, Prepared, Stored};
+use crate::store::sql::{Tx, values};
+use crate::store::writer::Writing;
+use crate::store::{Origin, Receipt, Scope, State, StoreError};
 
 /// A version to add, stored and sealed.
-pub(in super::super) struct Added {
-    pub(in super::super) file: Option<Stored>,
-    pub(in super::super) level: String,
-    pub(in super::super) origin: Origin,
-    pub(in super::super) act: String,
-    pub(in super::super) state: State,
-    pub(in super::super) mails: Vec<Mail>,
+pub(super) struct Added {
+    pub(super) file: Option<Stored>,
+    pub(super) level: String,
+    pub(super) origin: Origin,
+    pub(super) act: String,
+    pub(super) state: State,
+    pub(super) mails: Vec<Mail>,
 }
 
 /// Writes a new document. None: it was there already, with the same key and input.
-pub(in super::super) async fn insert(
+pub(super) async fn insert(
     it: &mut Writing,
     prepared: Prepared,
     at: DateTime<Utc>,
@@ -98,7 +98,7 @@ pub(in super::super) async fn insert(
 }
 
 /// Writes one more version of a document.
-pub(in super::super) async fn add(
+pub(super) async fn add(
     it: &mut Writing,
     scope: &Scope,
     id: Uuid,
@@ -128,7 +128,7 @@ pub(in super::super) async fn add(
 }
 
 /// A document as it is now.
-pub(in super::super) struct Now {
+pub(super) struct Now {
     office: String,
     dossier: Uuid,
     kind: String,
@@ -137,7 +137,7 @@ pub(in super::super) struct Now {
 }
 
 impl Now {
-    pub(in super::super) async fn read(tx: &mut Tx, id: Uuid) -> Result<Self, StoreError> {
+    pub(super) async fn read(tx: &mut Tx, id: Uuid) -> Result<Self, StoreError> {
         let sql = "SELECT office, dossier, kind, state, version FROM documents WHERE id = $1";
         let row = tx.row(sql, values![id]).await?.ok_or(StoreError::NotFound("document"))?;
         Ok(Self {
@@ -149,7 +149,7 @@ impl Now {
         })
     }
 
-    pub(in super::super) fn check(
+    pub(super) fn check(
         &self,
         scope: &Scope,
         expected: u32,
@@ -166,7 +166,7 @@ impl Now {
     }
 
     /// Moves it on, unless another transaction just did. An end brings no new version.
-    pub(in super::super) async fn change(
+    pub(super) async fn change(
         &self,
         it: &mut Writing,
         id: Uuid,
@@ -301,7 +301,7 @@ async fn first_state(it: &mut Writing, merge: Option<Uuid>) -> Result<&'static s
 }
 
 /// Cancels the mail of a document that no worker has begun to transmit.
-pub(in super::super) async fn cancel_waiting(
+pub(super) async fn cancel_waiting(
     it: &mut Writing,
     document: Uuid,
     actor: &str,

@@ -6,11 +6,11 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::super::keyring::DataKey;
-use super::super::sql::{Row, Value, values};
-use super::super::writer::Writing;
-use super::super::{Store, StoreError};
 use super::{place, problem_place};
+use crate::store::keyring::DataKey;
+use crate::store::sql::{Row, Value, values};
+use crate::store::writer::Writing;
+use crate::store::{Store, StoreError};
 
 /// A row that a worker has, until its time is over.
 #[derive(Debug, Clone)]

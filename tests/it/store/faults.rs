@@ -19,8 +19,20 @@ use crate::database::{Place, on_both, run, runtime};
 use crate::harness::{at, count};
 
 on_both! {
+    a_new_database_may_be_opened_by_several_at_once,
     a_newer_database_is_refused_untouched,
     a_blob_store_that_is_down_loses_nothing,
+}
+
+async fn a_new_database_may_be_opened_by_several_at_once(place: Place) {
+    let opened = join_all((0..6).map(|_| {
+        let options = place.options.clone();
+        async move { tokio::spawn(async move { Store::open(&options).await }).await.unwrap() }
+    }));
+    let stores: Vec<_> = opened.await.into_iter().map(Result::unwrap).collect();
+    let puts = join_all(stores.iter().map(|it| it.put(letter(1), at()))).await;
+    let first = puts[0].as_ref().unwrap();
+    assert!(puts.iter().all(|it| it.as_ref().unwrap() == first), "one key for look-ups");
 }
 
 async fn a_newer_database_is_refused_untouched(place: Place) {
