@@ -28,6 +28,7 @@ LANGUAGES = {
     "prs": "fa_AF",
     "ps": "ps",
     "pt": "pt_PT",  # the catalogue is in European Portuguese
+    "ro": "ro",
     "ru": "ru",
     "so": "so",
     "sq": "sq",
