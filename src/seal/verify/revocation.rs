@@ -170,7 +170,12 @@ fn complete(extensions: Value<'_>, of: &Certificate) -> Checked<bool> {
         ensure(name.is(ISSUING_DISTRIBUTION_POINT), "revocation.partial")?;
         for part in single(value.content)?.of(SEQUENCE)?.inside().rest()? {
             ensure(part.tag != 0x84, "revocation.partial")?;
-            complete &= part.tag == context(0) && of.distributed(part.content);
+            complete &= match part.tag {
+                0xa0 => of.distributed(part.content),
+                0x81 => of.authority(0).is_err(), // users' certificates alone
+                0x82 => of.authority(0).is_ok(),  // authorities' alone
+                _ => false,
+            };
         }
     }
     Ok(complete)
