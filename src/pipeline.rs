@@ -20,9 +20,9 @@ use tokio::task::spawn_blocking;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::deliver::{Dispatch, Enclosure, Mailer};
-use crate::document::{Document, Rulebook};
+use crate::document::{Document, Kind, Rulebook};
 use crate::render::{Marks, Renderer};
-use crate::seal::{Act, SealedPdf, Sealer};
+use crate::seal::{Act, SealError, SealedPdf, Sealer};
 use crate::store::{
     By, Entry, Filter, Held, NewDelivery, Origin, Page, Receipt, Record, Scope, State, Store,
     StoreError, Version,
@@ -101,17 +101,62 @@ impl Pipeline {
         act: Act,
         at: DateTime<Utc>,
     ) -> Result<Receipt, IssueError> {
+        let (held, data) = self.held(scope, id, version, at).await?;
+        let file = self.store.file(scope, id, Some(version), at).await?;
+        let (journey, field, actor) = (self.clone(), field.to_owned(), scope.actor().to_owned());
+        let work = move || journey.add(&held, &data, file, (&field, &act), &actor, at);
+        self.append(scope, id, version, work, at).await
+    }
+
+    /// Files the scan of a contract that was signed on paper: with it the contract is complete, whoever
+    /// had signed the file before. The scan is its last version; its hash and who filed it are kept.
+    pub async fn file_scan(
+        self: &Arc<Self>,
+        scope: &Scope,
+        id: Uuid,
+        version: u32,
+        scan: Vec<u8>,
+        at: DateTime<Utc>,
+    ) -> Result<Receipt, IssueError> {
+        if !scan.starts_with(b"%PDF-") {
+            return Err(SealError::NotPdf.into());
+        }
+        let (held, data) = self.held(scope, id, version, at).await?;
+        if held.record.as_ref().is_some_and(|it| it.kind == Kind::Convocation.name()) {
+            return Err(StoreError::Settled("a letter, which nobody signs".to_owned()).into());
+        }
+        let (journey, actor) = (self.clone(), scope.actor().to_owned());
+        let ink = (scan, "ink".to_owned(), "signed on paper".to_owned());
+        let work = move || journey.version(&held, &data, ink, true, &actor, at);
+        self.append(scope, id, version, work, at).await
+    }
+
+    /// A document that is still at a version, and its data.
+    async fn held(
+        &self,
+        scope: &Scope,
+        id: Uuid,
+        version: u32,
+        at: DateTime<Utc>,
+    ) -> Result<(Held, Vec<u8>), IssueError> {
         let held = self.store.document(scope, id, at).await?;
         if held.version != version {
             return Err(StoreError::Conflict { current: held.version }.into());
         }
         let data = self.store.data(scope, id, at).await?;
-        let file = self.store.file(scope, id, Some(version), at).await?;
-        let (journey, field) = (self.clone(), field.to_owned());
-        let actor = scope.actor().to_owned();
-        let signed =
-            spawn_blocking(move || journey.add(&held, &data, file, &field, &act, &actor, at));
-        let signed = signed.await.map_err(|_| IssueError::Ending)??;
+        Ok((held, data))
+    }
+
+    /// Makes one more version, and keeps it with all that it releases.
+    async fn append(
+        &self,
+        scope: &Scope,
+        id: Uuid,
+        version: u32,
+        work: impl FnOnce() -> Result<Signed, IssueError> + Send + 'static,
+        at: DateTime<Utc>,
+    ) -> Result<Receipt, IssueError> {
+        let signed = spawn_blocking(work).await.map_err(|_| IssueError::Ending)??;
         let Signed { version: next, state, follow } = signed;
         Ok(self.store.append(scope, id, version, next, state, follow, at).await?)
     }
@@ -168,42 +213,49 @@ impl Pipeline {
     }
 
     /// One more signature, and what it releases.
-    #[expect(clippy::too_many_arguments, reason = "the contract, and one signature")]
     fn add(
         &self,
         held: &Held,
         data: &[u8],
         file: Vec<u8>,
-        field: &str,
-        act: &Act,
+        (field, act): (&str, &Act),
+        actor: &str,
+        at: DateTime<Utc>,
+    ) -> Result<Signed, IssueError> {
+        let signed = self.sealer.sign(&SealedPdf::read(file)?, field, act, at)?;
+        let complete = signed.turn().0.is_empty();
+        let level = signed.level().to_string();
+        let act = format!("signed {field}");
+        self.version(held, data, (signed.into_bytes(), level, act), complete, actor, at)
+    }
+
+    /// One more version of a contract. The one that completes it has mail, and the convocations for the
+    /// dates that it fixes follow from it.
+    fn version(
+        &self,
+        held: &Held,
+        data: &[u8],
+        (file, level, act): (Vec<u8>, String, String),
+        complete: bool,
         actor: &str,
         at: DateTime<Utc>,
     ) -> Result<Signed, IssueError> {
         // As of its issue: what was sound then is not judged anew.
         let document = Document::check(data, &self.rulebook, held.created_at);
         let document = document.map_err(IssueError::Data)?;
-        let sealed = SealedPdf::read(file)?;
-        let signed = self.sealer.sign(&sealed, field, act, at)?;
-        let complete = signed.turn().0.is_empty();
         let (mut deliveries, mut follow) = (Vec::new(), Vec::new());
         if complete {
-            deliveries =
-                self.mails(&document, signed.bytes(), (held.root, held.sequence), None, at)?;
+            deliveries = self.mails(&document, &file, (held.root, held.sequence), None, at)?;
             for input in document.convocations(&self.rulebook) {
-                let order =
-                    Order::new(fresh_id(at), None, input, actor).map_err(IssueError::Data)?;
+                let order = Order::new(fresh_id(at), None, input, actor);
+                let order = order.map_err(IssueError::Data)?;
                 let letter = Document::check(&order.input, &self.rulebook, at);
                 let letter = letter.map_err(IssueError::Data)?;
                 follow.push(self.make(&letter, &order, None, at)?);
             }
         }
-        let version = Version {
-            level: signed.level().to_string(),
-            file: Some(signed.into_bytes()),
-            origin: self.origin(&document),
-            act: format!("signed {field}"),
-            deliveries,
-        };
+        let origin = self.origin(&document);
+        let version = Version { file: Some(file), level, origin, act, deliveries };
         let state = if complete { State::Complete } else { State::PartlySigned };
         Ok(Signed { version, state, follow })
     }

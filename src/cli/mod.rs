@@ -18,6 +18,7 @@ mod merge;
 mod offices;
 mod output;
 mod render;
+mod scan;
 mod schema;
 mod seal;
 mod sign;
@@ -92,6 +93,8 @@ enum Verb {
     Render(render::Render),
     /// Issue one document: check, render, seal, keep, and put its mail into the outbox
     Issue(issue::Issue),
+    /// File the scan of a contract that was signed on paper
+    Scan(scan::Scan),
     /// Send what the outbox holds
     Worker(worker::Worker),
     /// List mails and decide about them
@@ -177,6 +180,7 @@ impl Cli {
             Verb::Check(it) => it.run(options),
             Verb::Render(it) => it.run(options),
             Verb::Issue(it) => it.run(options),
+            Verb::Scan(it) => it.run(options),
             Verb::Worker(it) => it.run(options),
             Verb::Deliveries(it) => it.run(options),
             Verb::Backup(it) => it.run(options),
