@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::error::{SealError, Turn};
 use super::field::Field;
 use super::key::Signer;
+use super::stamp;
 use super::strokes::Strokes;
 use crate::document::Signatory;
 
@@ -95,6 +96,23 @@ impl Act {
         }
     }
 
+    /// What the field shows: what was drawn, or in words who signed and when.
+    pub(super) fn look(
+        &self,
+        signatory: &Signatory,
+        width: f32,
+        height: f32,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<u8>, SealError> {
+        let when = at.with_timezone(&signatory.time_zone).format("%d/%m/%Y %H:%M").to_string();
+        let lines = match self {
+            Self::Strokes { strokes, .. } => return strokes.draw(width, height),
+            Self::DeclaredUnable { .. } => [self.reason(signatory), &when],
+            Self::Certificate { .. } => [&*signatory.name, &when],
+        };
+        Ok(stamp::draw(&lines, width, height))
+    }
+
     /// What the signature is for, in words.
     pub(super) fn reason<'a>(&self, signatory: &'a Signatory) -> &'a str {
         match (self, &signatory.unable) {
@@ -128,10 +146,11 @@ pub(super) fn admit<'a>(
             return Err(SealError::NeedsCertificate { field, turn });
         }
     }
-    if let Some(mandate) = signatory.mandate.as_ref().filter(|it| !it.covers(at)) {
+    let day = signatory.day(at);
+    if let Some(mandate) = signatory.mandate.as_ref().filter(|it| !it.covers(day)) {
         return Err(SealError::MandateLapsed {
             delegation: mandate.delegation.clone(),
-            day: mandate.day(at),
+            day,
             from: mandate.from,
             until: mandate.until.map_or_else(String::new, |it| format!(" until {it}")),
         });

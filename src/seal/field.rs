@@ -7,10 +7,10 @@
 
 use std::collections::HashMap;
 
-use lopdf::{Dictionary, Object, ObjectId, dictionary, text_string};
+use lopdf::{Dictionary, Object, ObjectId, dictionary};
 
 use super::SealError;
-use super::update::{Update, appearance, name};
+use super::update::{Update, appearance, name, text};
 use crate::document::Signatory;
 
 /// Where the templates' marks lead.
@@ -81,9 +81,9 @@ pub(super) fn add_invisible(
         "Type" => "Annot",
         "Subtype" => "Widget",
         "FT" => "Sig",
-        "T" => text_string(field),
-        "TU" => text_string(description),
-        "Contents" => text_string(description),
+        "T" => text(field),
+        "TU" => text(description),
+        "Contents" => text(description),
         "Rect" => vec![(-1).into(), (-1).into(), (-1).into(), (-1).into()],
         // Print and locked: PDF/A wants the first, the second keeps hands off.
         "F" => 132,
@@ -163,14 +163,14 @@ fn make_widget(
         "Type" => "Annot",
         "Subtype" => "Widget",
         "FT" => "Sig",
-        "T" => text_string(&signatory.field),
-        "TU" => text_string(&signatory.description),
-        "Contents" => text_string(&signatory.description),
+        "T" => text(&signatory.field),
+        "TU" => text(&signatory.description),
+        "Contents" => text(&signatory.description),
         "Rect" => link.get(b"Rect")?.clone(),
         "F" => 4,
         "P" => page,
         "AP" => dictionary! { "N" => look },
-        SIGNATORY => text_string(&who),
+        SIGNATORY => text(&who),
     };
     if let Ok(parent) = link.get(b"StructParent") {
         widget.set("StructParent", parent.clone());
@@ -189,7 +189,7 @@ fn make_form(update: &mut Update, id: ObjectId, signatory: &Signatory) -> Result
     let kid = kid.clone();
     element.set("K", kid);
     element.set("S", name("Form"));
-    element.set("Alt", text_string(&signatory.description));
+    element.set("Alt", text(&signatory.description));
     update.set(id, element);
     Ok(())
 }

@@ -23,6 +23,7 @@ mod pkcs11;
 mod revocation;
 mod sealed;
 mod signature;
+mod stamp;
 mod strokes;
 mod timestamp;
 mod update;
@@ -31,7 +32,7 @@ pub mod verify;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use lopdf::{Dictionary, Object, dictionary, text_string};
+use lopdf::{Dictionary, Object, dictionary};
 use serde::Deserialize;
 
 pub use act::{Act, Evidence, Presented};
@@ -51,7 +52,7 @@ pub use timestamp::{TimestampError, TimestampOptions};
 use cades::Cades;
 use field::Field;
 use hole::Hole;
-use update::{Update, name};
+use update::{Update, name, text};
 
 use crate::document::{Document, Rulebook};
 use crate::render::Pdf;
@@ -168,20 +169,19 @@ impl Sealer {
         let value = update.reserve();
         let mut widget = update.dictionary(found.id)?;
         widget.set("V", value);
-        if let Act::Strokes { strokes, .. } = act {
-            let [left, bottom, right, top] = found.rect;
-            let (width, height) = (right - left, top - bottom);
-            let look = update::appearance(width, height, strokes.draw(width, height)?)?;
-            widget.set("AP", dictionary! { "N" => update.add(look) });
-        }
+        let [left, bottom, right, top] = found.rect;
+        let (width, height) = (right - left, top - bottom);
+        let look = act.look(signatory, width, height, at)?;
+        let look = update.add(update::appearance(width, height, look)?);
+        widget.set("AP", dictionary! { "N" => look });
         update.set(found.id, widget);
         let mut dictionary = dictionary! {
-            "Name" => text_string(&signatory.name),
-            "Reason" => text_string(act.reason(signatory)),
+            "Name" => text(&signatory.name),
+            "Reason" => text(act.reason(signatory)),
             "Reference" => vec![kept_fields(&fields, field)],
         };
         if let Some(evidence) = act.evidence() {
-            dictionary.set("PRPH_Evidence", text_string(&act::canonical(evidence)));
+            dictionary.set("PRPH_Evidence", text(&act::canonical(evidence)));
         }
         self.write(update, value, Signing { signer: &**signer, dictionary, at })
     }
@@ -221,7 +221,7 @@ impl Sealer {
         update.set(id, catalog);
         let allowed = dictionary! { "P" => if is_contract { 2 } else { 1 } };
         let dictionary = dictionary! {
-            "Name" => text_string(&subject),
+            "Name" => text(&subject),
             "Reference" => vec![transform("DocMDP", allowed)],
         };
         self.write(update, value, Signing { signer: &*office.signer, dictionary, at })
@@ -239,7 +239,7 @@ impl Sealer {
         dictionary.set("Type", name("Sig"));
         dictionary.set("Filter", name("Adobe.PPKLite"));
         dictionary.set("SubFilter", name("ETSI.CAdES.detached"));
-        dictionary.set("M", text_string(&at.format("D:%Y%m%d%H%M%SZ").to_string()));
+        dictionary.set("M", text(&at.format("D:%Y%m%d%H%M%SZ").to_string()));
         let clock = match self {
             Self::On(office) if office.level > Level::BaselineB => {
                 office.extender.clock.as_ref().map(|it| (it, &office.extender.fetch))
@@ -273,7 +273,7 @@ impl Sealer {
 /// would forbid those who sign later.
 fn kept_fields(fields: &[Field], own: &str) -> Object {
     let kept = fields.iter().filter(|it| it.name == own || it.value.is_some());
-    let kept: Vec<_> = kept.map(|it| text_string(&it.name)).collect();
+    let kept: Vec<_> = kept.map(|it| text(&it.name)).collect();
     transform("FieldMDP", dictionary! { "Action" => name("Include"), "Fields" => kept })
 }
 

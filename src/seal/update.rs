@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId, Stream, Writer, dictionary};
+use lopdf::{
+    Dictionary, Document, LoadOptions, Object, ObjectId, Stream, StringFormat, Writer, dictionary,
+};
 
 use super::SealError;
 
@@ -186,6 +188,14 @@ pub(super) fn written(object: &Object) -> Result<Vec<u8>, SealError> {
 
 pub(super) fn name(text: &str) -> Object {
     Object::Name(text.as_bytes().to_vec())
+}
+
+/// A text string: ASCII as it is, else UTF-16 in bytes, which is half as long as lopdf's in hex.
+pub(super) fn text(text: &str) -> Object {
+    match lopdf::text_string(text) {
+        Object::String(bytes, _) => Object::String(bytes, StringFormat::Literal),
+        other => other,
+    }
 }
 
 pub(super) fn integer(value: usize) -> Object {

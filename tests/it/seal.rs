@@ -163,7 +163,11 @@ fn a_signature_adds_at_most_twelve_kilobytes() {
     let office = office();
     let mut file = sealed(&contract(), &office);
     for field in ["applicant", "representative", "authority"] {
+        let interpreter = Some("ISM-EXEMPLE n° 4471".to_owned());
         let act = match field {
+            "applicant" => {
+                Act::DeclaredUnable { evidence: Evidence { interpreter, ..evidence(&file) } }
+            }
             "authority" => by_certificate(&file, &prefect()),
             _ => by_hand(&file),
         };

@@ -27,6 +27,8 @@ pub struct Signatory {
     pub name: String,
     /// What the signature is for.
     pub reason: String,
+    /// The time that the office lives by.
+    pub time_zone: Tz,
     /// What the agent certifies instead, where the person cannot write; nobody does it for the State.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unable: Option<String>,
@@ -46,19 +48,18 @@ pub struct Mandate {
     /// Its last day; open when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<NaiveDate>,
-    /// Where its days begin and end.
-    pub time_zone: Tz,
 }
 
-impl Mandate {
-    /// The day of a moment, where the mandate counts its days.
+impl Signatory {
+    /// The day of a moment, by the time of the office.
     pub fn day(&self, at: DateTime<Utc>) -> NaiveDate {
         at.with_timezone(&self.time_zone).date_naive()
     }
+}
 
-    /// Whether a signature at `at` is covered.
-    pub fn covers(&self, at: DateTime<Utc>) -> bool {
-        let day = self.day(at);
+impl Mandate {
+    /// Whether a signature on a day is covered.
+    pub fn covers(&self, day: NaiveDate) -> bool {
         self.from <= day && self.until.is_none_or(|until| day <= until)
     }
 }
@@ -70,7 +71,8 @@ impl Content {
             return Vec::new();
         };
         let words = rulebook.catalogue(FRENCH);
-        let mandate = authority(&document.input).and_then(|it| it.mandate(document, rulebook));
+        let mandate = authority(&document.input).and_then(Authority::mandate);
+        let time_zone = document.office(rulebook).time_zone(&rulebook.departments);
         let signatory = |it: &super::SignatureBox| {
             let values = it.values.first().cloned().unwrap_or_default();
             let plain = |name| values.get(name).map(|it| it.plain());
@@ -82,6 +84,7 @@ impl Content {
                 description: format!("{label} : {signed_for}"),
                 name: plain("delegate").unwrap_or(signed_for),
                 reason: it.note.map_or(self.heading.clone(), |it| words.say(it, &values).plain()),
+                time_zone,
                 unable: (!for_the_state)
                     .then(|| words.say("sign.cannot_sign", &Values::new()).plain()),
                 mandate: mandate.clone().filter(|_| for_the_state),
@@ -100,13 +103,12 @@ fn authority(input: &Input) -> Option<&Authority> {
 }
 
 impl Authority {
-    fn mandate(&self, document: &Document, rulebook: &Rulebook) -> Option<Mandate> {
+    fn mandate(&self) -> Option<Mandate> {
         let delegate = self.delegate.as_ref()?;
         Some(Mandate {
             delegation: delegate.delegation.clone(),
             from: delegate.from.0,
             until: delegate.until.map(|it| it.0),
-            time_zone: document.office(rulebook).time_zone(&rulebook.departments),
         })
     }
 }
