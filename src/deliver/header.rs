@@ -80,9 +80,9 @@ fn mailbox(indent: usize, mailbox: &Mailbox) -> String {
         }
         encoded_before = !plain;
     }
-    let address = &mailbox.email;
+    let address: &str = mailbox.email.as_ref();
     match name.is_empty() {
-        true => add(&address.to_string(), true),
+        true => add(address, true),
         false => add(&format!("<{address}>"), false),
     }
     out

@@ -331,9 +331,8 @@ impl Line {
         const LONGEST: Duration = Duration::from_secs(300);
         match end {
             Some(End::Talking) => {
-                if std::mem::take(self).told {
-                    tracing::info!("mail leaves again");
-                }
+                let told = std::mem::take(self).told;
+                told.then(|| tracing::info!("mail leaves again"));
             }
             Some(End::Broken { class, reason }) => {
                 // One failure may be one connection's; a second one in a row is the line's.
