@@ -251,7 +251,11 @@ impl Desk {
     fn outcome(&self, lease: &Lease, attempt: Attempt) -> Option<(Outcome, End)> {
         Some(match attempt {
             Attempt::Accepted(reply) => (Outcome::Accepted { reply }, End::Talking),
-            Attempt::InDoubt(reply) => (Outcome::InDoubt { reply }, End::Talking),
+            // A server that takes letters and says nothing would put the whole queue in doubt.
+            Attempt::InDoubt(reply) => {
+                let reason = "the mail server takes letters and does not answer".to_owned();
+                (Outcome::InDoubt { reply }, End::Broken { class: Class::Later, reason })
+            }
             Attempt::Refused { permanent, reply } => {
                 let last = permanent || lease.attempt >= self.options.most_tries;
                 let outcome = match last {
