@@ -1,24 +1,25 @@
 //! `merge`: a list of appointments checked as a whole, and its letters.
+//!
+//! Everything is checked before anything is issued. The same list given in again goes on where it
+//! stands, and issues nothing twice.
+
+mod found;
+mod issue;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
 
-use super::output::{print, print_json, printable, write};
-use super::render::MarkOptions;
-use super::{Failure, Options, Shop};
-use crate::class::Class;
-use crate::document::{Document, PRACTICE};
-use crate::merge::preflight::{Acceptance, Checked, Kit, Preflight, PreflightOptions, preflight};
-use crate::merge::print::{Letter, Post, PrintRun};
+use super::journey::journey;
+use super::{Failure, Options};
+use crate::document::PRACTICE;
+use crate::merge::MergeError;
+use crate::merge::preflight::{Acceptance, PreflightOptions};
 use crate::merge::rows::{Columns, RowOptions};
-use crate::merge::{MergeError, report, workbook};
 
 /// Arguments of `merge`.
 #[derive(Debug, Args)]
@@ -50,9 +51,24 @@ pub(super) struct Merge {
     /// Where to write what was found: problems.csv, preflight.html, preflight.json, the marked file
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
-    /// Check only; nothing is issued
+    /// Check only, without the store; nothing is issued
     #[arg(long)]
     dry_run: bool,
+    /// Check, and render a few telling letters into --out; nothing is issued
+    #[arg(long, value_name = "N", requires = "out")]
+    proof: Option<usize>,
+    /// Write the PDFs of the letters into this folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// How these files are named: {row}, {reference}, {language}
+    #[arg(long, value_name = "PATTERN", default_value = "{reference}.pdf")]
+    names: String,
+    /// Send the mails now; else they wait in the outbox for a worker
+    #[arg(long)]
+    send: bool,
+    /// No mail leaves before this moment
+    #[arg(long, value_name = "RFC3339")]
+    not_before: Option<DateTime<Utc>>,
     /// Go on with the sound rows; the others are written to a file to correct and run again
     #[arg(long)]
     skip_faulty: bool,
@@ -68,44 +84,14 @@ pub(super) struct Merge {
     /// The day the printed letters are posted; it is their date
     #[arg(long, value_name = "DATE")]
     posted_on: Option<NaiveDate>,
-    #[command(flatten)]
-    marks: MarkOptions,
 }
 
 impl Merge {
     pub(super) fn run(&self, options: &Options) -> Result<(), Failure> {
-        let shop = options.open()?;
-        let columns = Columns::load(&shop.assets, &shop.rulebook)?;
-        let renderer = shop.renderer()?;
-        let marks = |document: &Document| self.marks.of(document);
-        let kit = Kit {
-            columns: &columns,
-            rulebook: &shop.rulebook,
-            renderer: &renderer,
-            marks: &marks,
-            known: &|_| Vec::new(),
-        };
-        let settings = self.settings(&columns)?;
-        let mut letters = Vec::new();
-        let mut keep = |it: Checked| {
-            if self.print.is_some() && it.document.emails().is_empty() {
-                letters.push(Letter { document: it.document, fit: it.fit });
-            }
-        };
-        let bar = progress();
-        let found = preflight(self.open()?, kit, &settings, options.at(), &mut keep, &mut |done| {
-            bar.set_position(done)
-        });
-        bar.finish_and_clear();
-        let found = found.map_err(|error| self.refused(error, &shop, options))?;
-        self.say(&found, &shop, &columns, &settings, options)?;
-        if !found.is_sound() && !self.skip_faulty {
-            return Err(Failure::Data);
+        if self.dry_run || self.proof.is_some() {
+            return self.check_only(&options.open()?, options);
         }
-        if let Some(file) = &self.print {
-            self.print(file, letters, kit, &shop, options)?;
-        }
-        Ok(())
+        journey(options, async |pipeline, config| self.issue(pipeline, config, options).await)
     }
 
     fn open(&self) -> Result<File, Failure> {
@@ -141,132 +127,12 @@ impl Merge {
         });
         Ok(PreflightOptions { rows, accepted: accepted.collect(), threads: 0 })
     }
-
-    /// A file that is refused as a whole, said like the problems of its rows.
-    fn refused(&self, error: MergeError, shop: &Shop, options: &Options) -> Failure {
-        let MergeError::Refused(finding) = error else { return error.into() };
-        let said = report::say(&[*finding], &shop.rulebook, &options.messages);
-        let lines = report::lines(&said).join("\n");
-        eprintln!(
-            "{}: {}",
-            self.file.display(),
-            lines.lines().map(printable).collect::<Vec<_>>().join("\n")
-        );
-        Failure::Data
-    }
-
-    fn say(
-        &self,
-        found: &Preflight,
-        shop: &Shop,
-        columns: &Columns,
-        settings: &PreflightOptions,
-        options: &Options,
-    ) -> Result<(), Failure> {
-        let said = report::say(&found.findings, &shop.rulebook, &options.messages);
-        if options.json {
-            let mut whole = json!(found);
-            whole["findings"] = json!(said);
-            print_json(&whole)?;
-        } else {
-            report::lines(&said).iter().for_each(|it| eprintln!("{}", printable(it)));
-            print(&format!(
-                "{}: {} rows, {} sound, {} at fault; {} by email, {} by post, {} pages",
-                found.reading.form,
-                found.reading.rows,
-                found.sound,
-                found.faulty.len(),
-                found.email,
-                found.post,
-                found.pages
-            ))?;
-        }
-        let Some(folder) = &self.report else { return Ok(()) };
-        std::fs::create_dir_all(folder)
-            .map_err(|source| Failure::File { path: folder.display().to_string(), source })?;
-        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
-        let at = options.at().format("%d/%m/%Y %H:%M UTC").to_string();
-        let page =
-            report::html(found, (&name, &at), &settings.accepted, &shop.assets, &shop.rulebook)?;
-        write(&folder.join("preflight.html"), page.as_bytes())?;
-        write(&folder.join("problems.csv"), report::csv(&said).as_bytes())?;
-        let mut whole = json!(found);
-        whole["findings"] = json!(said);
-        write(&folder.join("preflight.json"), format!("{whole:#}\n").as_bytes())?;
-        let words = (&shop.rulebook.explanations, options.messages.as_str());
-        let rows = &settings.rows;
-        if let Some(it) =
-            workbook::marked(self.open()?, columns, rows, &found.findings, None, words)?
-        {
-            write(&folder.join(format!("marked.{}", it.extension)), &it.bytes)?;
-        }
-        let faulty = |row: u64| found.faulty.contains(&row);
-        if self.skip_faulty
-            && let Some(it) = workbook::marked(
-                self.open()?,
-                columns,
-                rows,
-                &found.findings,
-                Some(&faulty),
-                words,
-            )?
-        {
-            write(&folder.join(format!("skipped.{}", it.extension)), &it.bytes)?;
-        }
-        Ok(())
-    }
-
-    fn print(
-        &self,
-        file: &Path,
-        letters: Vec<Letter>,
-        kit: Kit<'_>,
-        shop: &Shop,
-        options: &Options,
-    ) -> Result<(), Failure> {
-        let run = PrintRun::plan(letters, !self.one_sided, &Post::load(&shop.assets)?);
-        let pdfs = run.pdfs(self.sheets.clone(), kit, options.at())?;
-        for (index, pdf) in pdfs.iter().enumerate() {
-            write(&numbered(file, index, pdfs.len()), pdf.bytes())?;
-        }
-        write(&file.with_extension("csv"), run.list().as_bytes())?;
-        for it in run.counts() {
-            let band = it.band.map_or_else(|| "heavier".to_owned(), |it| format!("up to {it} g"));
-            print(&format!("{} envelopes of {} sheets, {band}", it.envelopes, it.sheets))?;
-        }
-        print(&format!(
-            "run {}: {} envelopes, {} sheets",
-            run.id,
-            run.envelopes.len(),
-            run.sheets()
-        ))
-    }
 }
 
 impl From<MergeError> for Failure {
     fn from(error: MergeError) -> Self {
-        match error.class() {
-            Class::Caller => Self::Data,
-            Class::Us | Class::Later => Self::Merge(error),
-        }
+        Self::Merge(error)
     }
-}
-
-/// A bar on a terminal; nothing in a pipe.
-fn progress() -> ProgressBar {
-    let bar = ProgressBar::no_length();
-    let style = ProgressStyle::with_template("{pos} rows, {per_sec}, {elapsed}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-    bar
-}
-
-/// `run.pdf`, or `run-1.pdf` where there are several.
-fn numbered(file: &Path, index: usize, count: usize) -> PathBuf {
-    if count < 2 {
-        return file.to_owned();
-    }
-    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    file.with_file_name(format!("{stem}-{}.pdf", index + 1))
 }
 
 fn aliases(path: &Path) -> Result<BTreeMap<String, String>, Failure> {

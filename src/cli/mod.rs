@@ -277,7 +277,8 @@ impl Failure {
             Self::Usage(_) => 64,
             Self::Data => 65,
             Self::Merge(MergeError::File(_)) => 74,
-            Self::Render(_) | Self::Rulebook(_) | Self::Words(_) | Self::Merge(_) => 70,
+            Self::Merge(error) => turn(error.class()),
+            Self::Render(_) | Self::Rulebook(_) | Self::Words(_) => 70,
             Self::File { .. } | Self::Assets(_) => 74,
             Self::Seal(error) => turn(error.class()),
         })

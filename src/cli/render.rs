@@ -26,12 +26,21 @@ pub(super) struct Render {
     marks: MarkOptions,
 }
 
+/// Where trial documents say that they can be verified.
+const VERIFY_URL: &str = "https://verification.example.org/";
+
 /// What is printed beside the content.
 #[derive(Debug, Clone, Args)]
 pub(super) struct MarkOptions {
     /// The address at which readers verify a document; its reference is appended
-    #[arg(long, value_name = "URL", default_value = "https://verification.example.org/")]
+    #[arg(long, value_name = "URL", default_value = VERIFY_URL)]
     verify_url: String,
+}
+
+impl Default for MarkOptions {
+    fn default() -> Self {
+        Self { verify_url: VERIFY_URL.to_owned() }
+    }
 }
 
 impl MarkOptions {

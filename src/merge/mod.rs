@@ -6,15 +6,19 @@
 //! [`print`] lays out those of persons without email as one print run. Invariant: nothing is guessed silently and nothing is dropped silently: each row of
 //! the file is a letter, a problem, or counted as blank.
 
+mod known;
 pub mod outcome;
 pub mod preflight;
 pub mod print;
+pub mod proof;
 pub mod report;
 pub mod rows;
 pub mod run;
 pub mod template;
 mod together;
 pub mod workbook;
+
+pub use known::known;
 
 use crate::class::Class;
 use crate::document::{Problem, Severity};

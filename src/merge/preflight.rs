@@ -17,8 +17,9 @@ use super::together::{ROOM_FULL, Together};
 use super::{Finding, MergeError};
 use crate::document::{Document, Kind, Problem, Rulebook, Severity, Status};
 use crate::render::{Fit, Marks, RenderError, Renderer};
+use crate::store::StoreError;
 
-/// The most findings that are kept: a file with more is at fault as a whole.
+/// The most findings that are kept: a file in which more is wrong is at fault as a whole.
 pub const MOST_FINDINGS: usize = 20_000;
 
 /// Rows that are worked on together: enough to group them, few enough to hold.
@@ -37,7 +38,7 @@ pub struct Kit<'a> {
     pub marks: &'a (dyn Fn(&Document) -> Marks + Sync),
     /// What is known of a person or an appointment from letters that have left: an address that
     /// bounced, the same letter issued before.
-    pub known: &'a (dyn Fn(&Document) -> Vec<Problem> + Sync),
+    pub known: &'a (dyn Fn(&Document) -> Result<Vec<Problem>, StoreError> + Sync),
 }
 
 /// How a list is checked.
@@ -155,7 +156,7 @@ pub fn preflight(
                 sum.add(row, verdict, each);
             }
             progress(done);
-            if sum.preflight.findings.len() >= MOST_FINDINGS {
+            if sum.refusals >= MOST_FINDINGS {
                 sum.preflight.stopped = true;
                 break;
             }
@@ -255,7 +256,9 @@ fn judge(
         return Ok(Verdict::Faulty(vec![problem]));
     }
     findings.extend(document.warnings().iter().cloned().map(place));
-    findings.extend((kit.known)(&document).into_iter().map(place));
+    let known = (kit.known)(&document)?;
+    let set_aside = |it: &Problem| it.severity == Severity::Practice && options.accepts(it.code);
+    findings.extend(known.into_iter().filter(|it| !set_aside(it)).map(place));
     match kit.renderer.fit(&document, kit.rulebook, &(kit.marks)(&document), at) {
         Ok(_) if findings.iter().any(|it| it.problem.severity.refuses()) => {
             Ok(Verdict::Faulty(findings))
@@ -304,12 +307,13 @@ struct Sum<'a> {
     together: Together,
     /// Columns that the file lacks: said once, not for each row.
     lacking: BTreeSet<String>,
+    refusals: usize,
 }
 
 impl<'a> Sum<'a> {
     fn new(kit: Kit<'a>, options: &'a PreflightOptions) -> Self {
         let (preflight, together) = (Preflight::default(), Together::default());
-        Self { kit, options, preflight, together, lacking: BTreeSet::new() }
+        Self { kit, options, preflight, together, lacking: BTreeSet::new(), refusals: 0 }
     }
 
     fn add(&mut self, row: &Row, verdict: Verdict, each: &mut dyn FnMut(Checked)) {
@@ -326,7 +330,8 @@ impl<'a> Sum<'a> {
                 if findings.iter().any(|it| it.problem.severity.refuses()) {
                     return self.refuse(row.number, findings);
                 }
-                self.preflight.findings.extend(findings);
+                let room = MOST_FINDINGS.saturating_sub(self.preflight.findings.len());
+                self.preflight.findings.extend(findings.into_iter().take(room));
                 for code in accepted.into_iter().chain(set_aside.iter().map(|it| it.problem.code)) {
                     *self.preflight.accepted.entry(code.to_owned()).or_default() += 1;
                 }
@@ -342,6 +347,7 @@ impl<'a> Sum<'a> {
             let lacks = finding.column.is_none() && finding.problem.code == "schema.required";
             if !lacks || finding.header.is_empty() || self.lacking.insert(finding.header.clone()) {
                 self.preflight.findings.push(finding);
+                self.refusals += 1;
             }
         }
     }

@@ -3,6 +3,7 @@
 mod preflight;
 mod print;
 mod rows;
+mod run;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -26,7 +27,7 @@ fn kit() -> Kit<'static> {
         rulebook: &SHOP.rulebook,
         renderer: &SHOP.renderer,
         marks: &marks,
-        known: &|_| Vec::new(),
+        known: &|_| Ok(Vec::new()),
     }
 }
 
