@@ -105,7 +105,7 @@ struct Page<'a> {
     acceptances: &'a [Acceptance],
 }
 
-/// All findings of one code.
+/// All findings of one code in one column.
 #[derive(Serialize)]
 struct Kind<'a> {
     code: &'a str,
@@ -113,7 +113,7 @@ struct Kind<'a> {
     severity: Severity,
     message: &'a str,
     hint: &'a str,
-    columns: Vec<&'a str>,
+    column: &'a str,
     rows: String,
 }
 
@@ -183,20 +183,16 @@ pub(super) fn fill(
     template.render(minijinja::value::Serde(page)).map_err(|error| fault(format!("{error:#}")))
 }
 
-/// Findings by code, the most frequent first.
+/// Findings by code and column, the most frequent first.
 fn kinds<'a>(said: impl Iterator<Item = &'a Said>) -> Vec<Kind<'a>> {
-    let mut by_code: BTreeMap<&str, Vec<&Said>> = BTreeMap::new();
-    said.for_each(|it| by_code.entry(it.code).or_default().push(it));
-    let mut kinds: Vec<Kind<'a>> = by_code
+    let mut alike: BTreeMap<(&str, &str), Vec<&Said>> = BTreeMap::new();
+    said.for_each(|it| alike.entry((it.code, it.column.as_str())).or_default().push(it));
+    let mut kinds: Vec<Kind<'a>> = alike
         .into_iter()
-        .map(|(code, all)| {
-            let mut columns: Vec<&str> =
-                all.iter().map(|it| it.column.as_str()).filter(|it| !it.is_empty()).collect();
-            columns.sort_unstable();
-            columns.dedup();
+        .map(|((code, column), all)| {
             let rows = ranges(all.iter().filter_map(|it| it.row));
             let (message, hint) = (&all[0].message, &all[0].hint);
-            Kind { code, count: all.len(), severity: all[0].severity, message, hint, columns, rows }
+            Kind { code, column, count: all.len(), severity: all[0].severity, message, hint, rows }
         })
         .collect();
     kinds.sort_by_key(|it| std::cmp::Reverse(it.count));

@@ -84,9 +84,7 @@ impl Spool {
         Ok(())
     }
 
-    fn chunks(
-        self,
-    ) -> Result<impl Iterator<Item = std::io::Result<Vec<(u32, Vec<u8>)>>>, MergeError> {
+    fn chunks(self) -> Result<impl Iterator<Item = std::io::Result<Vec<Numbered>>>, MergeError> {
         const ROWS: u32 = 500;
         let mut file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         file.rewind()?;
@@ -99,7 +97,10 @@ impl Spool {
     }
 }
 
-fn read_row(file: &mut impl Read) -> std::io::Result<(u32, Vec<u8>)> {
+/// A row's line and data.
+type Numbered = (u32, Vec<u8>);
+
+fn read_row(file: &mut impl Read) -> std::io::Result<Numbered> {
     let (mut number, mut length) = ([0; 4], [0; 4]);
     file.read_exact(&mut number)?;
     file.read_exact(&mut length)?;
@@ -108,26 +109,36 @@ fn read_row(file: &mut impl Read) -> std::io::Result<(u32, Vec<u8>)> {
     Ok((u32::from_le_bytes(number), input))
 }
 
+/// What a list is submitted with.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// The name of its file.
+    pub file: &'a str,
+    /// What its preflight found.
+    pub preflight: &'a Preflight,
+    /// Rules of practice set aside for it.
+    pub accepted: &'a [Acceptance],
+    /// Before this no mail leaves.
+    pub not_before: Option<DateTime<Utc>>,
+}
+
 /// Loads spooled rows as a merge and lets workers at it. The same rows are the same merge: given in
 /// again, it goes on where it stands.
 pub async fn submit(
     store: &Store,
     scope: &Scope,
     spool: Spool,
-    file: &str,
-    preflight: &Preflight,
-    accepted: &[Acceptance],
-    not_before: Option<DateTime<Utc>>,
+    terms: Terms<'_>,
     at: DateTime<Utc>,
 ) -> Result<Uuid, MergeError> {
     let digest: [u8; 32] = spool.digest.clone().finalize().into();
     let submission = Submission {
-        file: file.to_owned(),
-        rows: preflight.reading.rows,
-        skipped: preflight.faulty.iter().copied().collect(),
+        file: terms.file.to_owned(),
+        rows: terms.preflight.reading.rows,
+        skipped: terms.preflight.faulty.iter().copied().collect(),
         post: spool.post.clone(),
-        accepted: accepted.to_vec(),
-        not_before,
+        accepted: terms.accepted.to_vec(),
+        not_before: terms.not_before,
     };
     let merge = NewMerge {
         id: fresh_id(at),

@@ -19,8 +19,11 @@ pub(crate) struct Together {
     /// By the number of the person's file.
     people: HashMap<String, Vec<Seen>>,
     /// By room and day: how many from when to when.
-    rooms: HashMap<(String, String, NaiveDate), Vec<(NaiveTime, NaiveTime, u32)>>,
+    rooms: HashMap<(String, String, NaiveDate), Vec<Crowd>>,
 }
+
+/// From when to when how many are in a room.
+type Crowd = (NaiveTime, NaiveTime, u32);
 
 struct Seen {
     row: u64,
@@ -109,7 +112,7 @@ impl Seen {
 }
 
 /// Puts one more person into a room; answers how many are there at once while they are.
-fn occupy(times: &mut Vec<(NaiveTime, NaiveTime, u32)>, visit: &Visit) -> u32 {
+fn occupy(times: &mut Vec<Crowd>, visit: &Visit) -> u32 {
     match times.iter_mut().find(|it| (it.0, it.1) == (visit.start, visit.end)) {
         Some(known) => known.2 += 1,
         None => times.push((visit.start, visit.end, 1)),

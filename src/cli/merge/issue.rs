@@ -23,7 +23,7 @@ use crate::merge::outcome::{Outcome, letters_to_print, write_files};
 use crate::merge::preflight::{Kit, preflight};
 use crate::merge::print::{Post, PrintRun};
 use crate::merge::rows::Columns;
-use crate::merge::run::{Spool, submit, work};
+use crate::merge::run::{Spool, Terms, submit, work};
 use crate::merge::{MergeError, known};
 use crate::pipeline::Pipeline;
 
@@ -62,9 +62,10 @@ impl Merge {
             return Err(Failure::Data);
         }
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
-        let (store, accepted) = (&pipeline.store, &settings.accepted);
-        let merge = submit(store, &scope, spool, &name, &found, accepted, self.not_before, at);
-        let merge = merge.await?;
+        let (file, accepted) = (name.as_ref(), settings.accepted.as_slice());
+        let terms = Terms { file, preflight: &found, accepted, not_before: self.not_before };
+        let store = &pipeline.store;
+        let merge = submit(store, &scope, spool, terms, at).await?;
         self.work_off(&pipeline, merge, found.sound, options).await?;
         if self.send {
             let name = format!("merge-{}", std::process::id());

@@ -11,7 +11,7 @@ use paraphe::merge::known;
 use paraphe::merge::outcome::{self, Outcome};
 use paraphe::merge::preflight::{Kit, Preflight, PreflightOptions, preflight};
 use paraphe::merge::print::{Post, PrintRun};
-use paraphe::merge::run::{Spool, submit, work};
+use paraphe::merge::run::{Spool, Terms, submit, work};
 use paraphe::pipeline::Pipeline;
 use paraphe::store::Scope;
 use tokio::sync::watch;
@@ -45,7 +45,8 @@ async fn send_in(journey: &Arc<Pipeline>, list: &str) -> (Uuid, Preflight) {
     let found =
         preflight(file(list.as_bytes()), kit(), &options(), at(), &mut keep, &mut |_| {}).unwrap();
     let scope = scope();
-    let merge = submit(&journey.store, &scope, spool, "list.csv", &found, &[], None, at()).await;
+    let terms = Terms { file: "list.csv", preflight: &found, accepted: &[], not_before: None };
+    let merge = submit(&journey.store, &scope, spool, terms, at()).await;
     (merge.unwrap(), found)
 }
 
