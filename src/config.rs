@@ -78,6 +78,16 @@ impl Config {
         self.mode == Mode::Trial
     }
 
+    /// The settings of what test keys do beside a service in production: the trial's, in a folder of their own.
+    pub fn for_tests(&self) -> Self {
+        Self {
+            data: Some(self.data().join("tests")),
+            verify_url: self.verify_url.clone(),
+            languages: self.languages.clone(),
+            ..Self::default()
+        }
+    }
+
     /// The folder of everything that is kept.
     pub fn data(&self) -> PathBuf {
         self.data.clone().unwrap_or_else(|| PathBuf::from("paraphe-data"))

@@ -18,7 +18,7 @@ use super::sql::{Database, Tx, Value, values};
 use super::{Chain, Scope, Store, StoreError, StoreOptions, schema};
 
 /// Every table, in an order in which each row's references come first, and the order of its rows.
-const TABLES: [(&str, &str); 14] = [
+const TABLES: [(&str, &str); 20] = [
     ("keys", "id"),
     ("dossiers", "id"),
     ("documents", "sequence, id"),
@@ -33,6 +33,12 @@ const TABLES: [(&str, &str); 14] = [
     ("trail", "number"),
     ("trail_head", "id"),
     ("cursors", "name"),
+    ("access_keys", "id"),
+    ("sessions", "hash"),
+    ("codes", "hash"),
+    ("answers", "hash"),
+    ("courses", "id"),
+    ("seats", "course, holder"),
 ];
 
 /// How many rows are inserted, and files copied, at once.

@@ -112,11 +112,21 @@ impl Hasher {
         hash
     }
 
+    /// The hash of a secret that somebody holds: of a key, a session, a code. `name` tells them apart.
+    pub(super) fn secret(&self, name: &str, secret: &str) -> [u8; 32] {
+        self.hash(&[b"secret", name.as_bytes(), secret.as_bytes()])
+    }
+
     /// The hash by which a value of a name is found: case and spaces do not count.
     pub(super) fn lookup(&self, name: &str, value: &str) -> [u8; 32] {
         let plain: String = value.split_whitespace().collect();
         self.hash(&[b"lookup", name.as_bytes(), plain.to_lowercase().as_bytes()])
     }
+}
+
+/// A new token of 256 random bits, as 64 hexadecimal digits.
+pub(super) fn token() -> String {
+    hex(&random::<KEY_LENGTH>())
 }
 
 /// A new operator's key as the text of its file: 64 hexadecimal digits.

@@ -5,6 +5,8 @@
 //! to forget its key. Every read takes a [`Scope`]. One struct serves SQLite and PostgreSQL.
 
 mod access;
+mod access_keys;
+mod answers;
 mod backup;
 mod blobs;
 mod deliveries;
@@ -19,6 +21,8 @@ mod outbox;
 mod prepare;
 mod rotation;
 mod schema;
+mod seats;
+mod sessions;
 mod sql;
 mod trail;
 mod writer;
@@ -30,6 +34,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 pub use access::{By, Filter, Held, Page, Scope, Stand, Summary};
+pub use access_keys::{Access, AccessKey, NewAccessKey, Role};
+pub use answers::Answered;
 pub use backup::Backup;
 pub use blobs::{BlobOptions, S3Options};
 pub use deliveries::{Delivery, DeliveryFilter, Queue, Resolution, Return, Try};
@@ -39,6 +45,8 @@ pub use erasure::{Erasure, Retention};
 pub use error::StoreError;
 pub use keyring::{KEY_LENGTH, fingerprint, make_operator_key};
 pub use merges::{Counts, Merge, NewMerge, RowLease, RowOutcome, RowResult};
+pub use seats::{Course, CourseFilter};
+pub use sessions::{NewSession, Session};
 pub use trail::{Chain, Event};
 
 use blobs::Blobs;
@@ -101,6 +109,13 @@ impl Store {
     /// Changes whenever there is something new for workers to do. They look now and then all the same.
     pub fn wakes(&self) -> watch::Receiver<()> {
         self.wakes.subscribe()
+    }
+
+    /// Whether files can be written and read: writes one, reads it, deletes it.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let name = self.blobs.put(keyring::token().into_bytes()).await?;
+        self.blobs.get(&name).await?;
+        self.blobs.delete(&name).await
     }
 
     /// Closes the connections. What was answered is durable; what runs still is lost as a whole.

@@ -21,9 +21,14 @@ const AGAIN: Duration = Duration::from_millis(300);
 /// Connections that read, on SQLite; all connections, on PostgreSQL.
 const CONNECTIONS: u32 = 8;
 
-const SQLITE: &[(i64, &str, &str)] = &[(1, "first", include_str!("migrations/sqlite/1_first.sql"))];
-const POSTGRES: &[(i64, &str, &str)] =
-    &[(1, "first", include_str!("migrations/postgres/1_first.sql"))];
+const SQLITE: &[(i64, &str, &str)] = &[
+    (1, "first", include_str!("migrations/sqlite/1_first.sql")),
+    (2, "access", include_str!("migrations/sqlite/2_access.sql")),
+];
+const POSTGRES: &[(i64, &str, &str)] = &[
+    (1, "first", include_str!("migrations/postgres/1_first.sql")),
+    (2, "access", include_str!("migrations/postgres/2_access.sql")),
+];
 
 /// Opens `postgres://…`, or else an SQLite file, which it makes if its folder is there.
 pub(super) async fn open(database: &str) -> Result<Database, StoreError> {
