@@ -21,6 +21,7 @@ mod render;
 mod scan;
 mod schema;
 mod seal;
+mod serve;
 mod sign;
 mod verify;
 mod worker;
@@ -35,6 +36,7 @@ use crate::assets::{AssetError, Assets};
 use crate::class::Class;
 use crate::config::ConfigError;
 use crate::document::{Problem, Rulebook, RulebookError};
+use crate::http::ServiceError;
 use crate::merge::MergeError;
 use crate::pipeline::{IssueError, OpenError};
 use crate::render::{RenderError, Renderer};
@@ -97,6 +99,8 @@ enum Verb {
     Scan(scan::Scan),
     /// Send what the outbox holds
     Worker(worker::Worker),
+    /// Serve the API, the desk and the public pages, and send mail
+    Serve(serve::Serve),
     /// List mails and decide about them
     Deliveries(deliveries::Deliveries),
     /// Copy everything that is kept into a folder
@@ -153,6 +157,9 @@ enum Failure {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is no service.
+    #[error(transparent)]
+    Serve(#[from] ServiceError),
     /// A list cannot be read or written.
     #[error(transparent)]
     Merge(MergeError),
@@ -182,6 +189,7 @@ impl Cli {
             Verb::Issue(it) => it.run(options),
             Verb::Scan(it) => it.run(options),
             Verb::Worker(it) => it.run(options),
+            Verb::Serve(it) => it.run(options),
             Verb::Deliveries(it) => it.run(options),
             Verb::Backup(it) => it.run(options),
             Verb::Restore(it) => it.run(options),
@@ -274,6 +282,9 @@ impl Failure {
             Self::Open(error) => turn(error.class()),
             Self::Issue(error) => turn(error.class()),
             Self::Store(error) => turn(error.class()),
+            Self::Serve(ServiceError::Open(error)) => turn(error.class()),
+            Self::Serve(ServiceError::Listen(_)) => 74,
+            Self::Serve(_) => 70,
             Self::Usage(_) => 64,
             Self::Data => 65,
             Self::Merge(MergeError::File(_)) => 74,

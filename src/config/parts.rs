@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Config, ConfigError, Level, Security, secret, trial};
+use super::{Config, ConfigError, Level, Security, WebhookSection, secret, trial};
 use crate::deliver::{
     DkimOptions, InboxOptions, Limits, Smtp, SmtpOptions, TlsMode, Transport, WorkerOptions,
 };
@@ -11,6 +11,7 @@ use crate::seal::{
     self, Office, Pkcs11Key, Pkcs11Options, SealOptions, Sealer, Signer, SoftwareKey,
     TimestampOptions,
 };
+use crate::secret::Secret;
 use crate::store::{BlobOptions, S3Options, StoreOptions};
 
 impl Config {
@@ -103,6 +104,12 @@ impl Config {
     pub fn test_signer(&self, name: &str) -> Result<Arc<dyn Signer>, ConfigError> {
         let signer = trial::authority(&self.data())?.signer(name);
         signer.map_err(|error| ConfigError::Seal(error.to_string()))
+    }
+
+    /// The systems that are told what happens.
+    pub fn webhooks(&self) -> Result<Vec<(WebhookSection, Secret)>, ConfigError> {
+        let hooks = self.http.webhooks.iter();
+        hooks.map(|it| Ok((it.clone(), secret(&it.secret_file)?))).collect()
     }
 
     /// The way out for mails.

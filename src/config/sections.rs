@@ -214,6 +214,19 @@ pub struct HttpSection {
     pub trusted_proxies: Vec<String>,
     /// The provider that agents log in at (OpenID Connect).
     pub oidc: Option<OidcSection>,
+    /// Systems that are told what happens.
+    pub webhooks: Vec<WebhookSection>,
+}
+
+/// A system that is told what happens.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct WebhookSection {
+    /// A name: how far it has come is kept under it.
+    pub name: String,
+    /// Where events are posted.
+    pub url: String,
+    /// The file of the secret that signs them.
+    pub secret_file: String,
 }
 
 /// A provider of OpenID Connect.

@@ -83,7 +83,7 @@ pub(super) async fn count(
 }
 
 /// The listener of the operator's own.
-pub fn routes(service: Service) -> Router {
+pub(super) fn routes(service: Service) -> Router {
     Router::new().route("/metrics", get(read)).with_state(service)
 }
 

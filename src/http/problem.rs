@@ -280,3 +280,7 @@ impl From<StoreError> for Refusal {
         Self::new(status, code, error.to_string())
     }
 }
+
+impl aide::OperationOutput for Refusal {
+    type Inner = Details;
+}

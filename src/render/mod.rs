@@ -9,6 +9,7 @@ mod diagnostic;
 mod glyphs;
 mod matrix;
 mod overflow;
+mod preview;
 mod qr;
 mod runs;
 mod world;
@@ -28,6 +29,7 @@ use crate::document::{Body, Content, Document, Problem, Rulebook, RulebookError}
 pub use batch::{Fit, PrintedLetter, SheetMark};
 pub use diagnostic::Diagnostic;
 use glyphs::Glyphs;
+pub use preview::Preview;
 use qr::Qr;
 use world::{Shared, Sheet};
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -69,9 +70,10 @@ impl Scope {
 }
 
 /// A document and all its versions.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Held {
     /// The document.
+    #[schemars(with = "String", extend("format" = "uuid"))]
     pub id: Uuid,
     /// Its last version.
     pub version: u32,
@@ -82,23 +84,28 @@ pub struct Held {
     /// SHA-256 of its input, in hexadecimal digits; none once erased.
     pub digest: Option<String>,
     /// The document it stands in the place of.
+    #[schemars(with = "Option<String>", extend("format" = "uuid"))]
     pub replaces: Option<Uuid>,
     /// The document that stands in its place.
+    #[schemars(with = "Option<String>", extend("format" = "uuid"))]
     pub replaced_by: Option<Uuid>,
     /// The first of the chain of replacements: itself, if it replaces none. A calendar's UID comes from it.
+    #[schemars(with = "String", extend("format" = "uuid"))]
     pub root: Uuid,
     /// How many stand before it in that chain: the calendar's SEQUENCE.
     pub sequence: u32,
     /// When it was issued.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: DateTime<Utc>,
     /// When its state last changed.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub changed_at: DateTime<Utc>,
     /// Its versions, the first one first.
     pub versions: Vec<Stand>,
 }
 
 /// A version of a document.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Stand {
     /// Its number, from 1.
     pub version: u32,
@@ -113,13 +120,15 @@ pub struct Stand {
     /// With what it was made.
     pub origin: Origin,
     /// When.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
 }
 
 /// A document in a list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Summary {
     /// The document.
+    #[schemars(with = "String", extend("format" = "uuid"))]
     pub id: Uuid,
     /// Its last version.
     pub version: u32,
@@ -128,6 +137,7 @@ pub struct Summary {
     /// What it is found by; none once erased.
     pub record: Option<Record>,
     /// When it was issued.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: DateTime<Utc>,
 }
 
@@ -296,6 +306,27 @@ impl Store {
         );
         let rows = self.database.rows(AssertSqlSafe(sql), values).await?;
         rows.iter().map(|row| self.summary(row)).collect()
+    }
+
+    /// The same, with what a search for a person finds written to the audit trail, if the scope says so.
+    pub async fn list_noted(
+        &self,
+        scope: &Scope,
+        filter: &Filter,
+        page: Page,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<Summary>, StoreError> {
+        let found = self.list(scope, filter, page).await?;
+        if scope.noted && filter.by.is_some() && !found.is_empty() {
+            let (actor, ids) = (scope.actor.clone(), found.iter().map(|it| it.id));
+            let ids = ids.collect::<Vec<_>>();
+            let note = self.write(move |it| {
+                ids.iter().for_each(|id| it.note(at, &actor, "listed", *id, String::new()));
+                Box::pin(std::future::ready(Ok(())))
+            });
+            note.await?;
+        }
+        Ok(found)
     }
 
     fn summary(&self, row: &Row) -> Result<Summary, StoreError> {

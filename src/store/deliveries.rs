@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -14,11 +15,13 @@ use super::sql::{Row, Value, values};
 use super::{Control, DeliveryState, Page, Scope, Store, StoreError};
 
 /// A mail of the outbox.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Delivery {
     /// Its id, and the envelope's.
+    #[schemars(with = "String", extend("format" = "uuid"))]
     pub id: Uuid,
     /// The document it brings.
+    #[schemars(with = "String", extend("format" = "uuid"))]
     pub document: Uuid,
     /// The version of the document.
     pub version: u32,
@@ -27,6 +30,7 @@ pub struct Delivery {
     /// The office it comes from.
     pub office: String,
     /// The merge it belongs to.
+    #[schemars(with = "Option<String>", extend("format" = "uuid"))]
     pub merge: Option<Uuid>,
     /// Where it goes; none once erased.
     pub recipient: Option<String>,
@@ -35,25 +39,31 @@ pub struct Delivery {
     /// Where it is.
     pub state: DeliveryState,
     /// Not to be sent before.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub not_before: Option<DateTime<Utc>>,
     /// After this a person is asked first.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub late_after: Option<DateTime<Utc>>,
     /// When it is tried next, while it is ready.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub next_at: DateTime<Utc>,
     /// How often it was tried.
     pub attempts: u32,
     /// The last words about it; none once erased.
     pub reply: Option<String>,
     /// When it came in.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: DateTime<Utc>,
     /// When its state last changed.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub changed_at: DateTime<Utc>,
 }
 
 /// One try to send a mail.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Try {
     /// When it ended.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
     /// Which worker tried.
     pub worker: String,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -26,7 +27,7 @@ impl IdempotencyKey {
 }
 
 /// Where a document is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Issued, nobody has signed.
@@ -100,7 +101,7 @@ impl FromStr for State {
 
 /// What look-ups and lists need of a document. Sealed as a whole; office, kind, language and step also stand in the
 /// clear, for they name nobody.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// `cai`, `caif` or `convocation`.
     pub kind: String,
@@ -119,11 +120,12 @@ pub struct Record {
     /// Where it can be mailed.
     pub emails: Vec<String>,
     /// The date that retention counts from: the contract's end, the last session.
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
     pub ends_on: Option<NaiveDate>,
 }
 
 /// With what a file was made, so that other bytes from the same data can be explained after an upgrade.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Origin {
     /// Version and commit of the program.
     pub program: String,
@@ -197,9 +199,10 @@ pub struct NewDelivery {
 }
 
 /// That a version of a document is kept for good.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Receipt {
     /// The document.
+    #[schemars(with = "String", extend("format" = "uuid"))]
     pub id: Uuid,
     /// Which version.
     pub version: u32,
@@ -214,7 +217,9 @@ pub struct Receipt {
     /// With what it was made.
     pub origin: Origin,
     /// When.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
     /// The mails that go out with it.
+    #[schemars(with = "Vec<String>")]
     pub deliveries: Vec<Uuid>,
 }

@@ -9,6 +9,7 @@ mod rows;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -37,9 +38,10 @@ pub struct NewMerge {
 }
 
 /// A mail merge.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Merge {
     /// The merge.
+    #[schemars(with = "String", extend("format" = "uuid"))]
     pub id: Uuid,
     /// The office whose merge it is.
     pub office: String,
@@ -53,6 +55,7 @@ pub struct Merge {
     #[serde(skip)]
     pub options: Option<Vec<u8>>,
     /// When it began.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: DateTime<Utc>,
 }
 
@@ -70,7 +73,7 @@ pub struct RowResult {
 }
 
 /// How a merge stands: its rows and its mails by state. The rows' counts add up to the total once it is running.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counts {
     /// Rows.
     pub rows: BTreeMap<String, i64>,

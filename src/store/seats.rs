@@ -3,13 +3,14 @@
 //! A holder is an opaque id, such as a dossier's document. Who holds a seat and asks again keeps the one seat.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sql::{Row, Value, values};
 use super::{Scope, Store, StoreError};
 
 /// A course of a centre.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Course {
     /// Its name with the centre.
     pub id: String,
@@ -18,6 +19,7 @@ pub struct Course {
     /// The step, such as `civic_training`.
     pub step: String,
     /// Its first day.
+    #[schemars(with = "String", extend("format" = "date"))]
     pub starts_on: NaiveDate,
     /// Its appointment, as a letter's input has it.
     pub appointment: serde_json::Value,

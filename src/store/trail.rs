@@ -4,6 +4,7 @@
 //! the order of commits: whoever reads on from a number (a webhook) misses nothing.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -22,11 +23,12 @@ pub(super) struct Happening {
 }
 
 /// One entry of the audit trail.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Event {
     /// Its number, from 1, without gaps.
     pub number: i64,
     /// When.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: DateTime<Utc>,
     /// Who: an opaque id.
     pub actor: String,
