@@ -79,7 +79,7 @@ pub(super) async fn begin(
         return Ok(Json(said).into_response());
     }
     if found.stopped || (!found.is_sound() && !how.skip_faulty) || found.sound == 0 {
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, Json(said)).into_response());
+        return Err(Refusal::list(said));
     }
     let name = how.file.unwrap_or_else(|| "rows".to_owned());
     let store = &caller.pipeline(&service).store;

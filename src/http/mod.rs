@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
+use aide::openapi::{MediaType, Response};
 use aide::transform::TransformOperation;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{
@@ -89,23 +90,23 @@ fn kept() -> ApiRouter<Service> {
             .post_with(documents::issue, |op| letter(op, "Issue a document")))
         .api_route("/v1/documents/{id}",
             get_with(documents::show, |op| says(op, "Show a document").response::<200, Json<Held>>()))
-        .api_route("/v1/documents/{id}/file", get_with(documents::file, |op| says(op, "Fetch the PDF")))
-        .api_route("/v1/documents/{id}/data", get_with(documents::data, |op| says(op, "Fetch the data")))
+        .api_route("/v1/documents/{id}/file", get_with(documents::file, |op| gives(op, "Fetch the PDF", &["application/pdf"])))
+        .api_route("/v1/documents/{id}/data", get_with(documents::data, |op| gives(op, "Fetch the data", JSON)))
         .api_route("/v1/documents/{id}/history", get_with(documents::history, |op| says(op, "What happened to it")))
         .api_route("/v1/appointments/{id}/move",
             post_with(appointments::moves, |op| letter(op, "Move an appointment")))
         .api_route("/v1/appointments/{id}/cancel",
             post_with(appointments::cancel, |op| letter(op, "Cancel an appointment")))
         .api_route("/v1/check", post_with(previews::check, |op| says(op, "Check a document's data")))
-        .api_route("/v1/previews", post_with(previews::preview, |op| says(op, "Render specimen pages")))
+        .api_route("/v1/previews", post_with(previews::preview, |op| gives(op, "Render specimen pages", PAGES)))
         .api_route("/v1/verification",
-            post_with(verification::report, |op| says(op, "Verify a PDF"))
+            post_with(verification::report, |op| gives(op, "Verify a PDF", JSON))
             .layer(DefaultBodyLimit::max(verification::FILE)))
         .api_route("/v1/deliveries", get_with(deliveries::list, |op| says(op, "List mails")))
         .api_route("/v1/deliveries/{id}", get_with(deliveries::show, |op| says(op, "Show a mail and its tries")))
         .api_route("/v1/merges/{id}", get_with(merges::show, |op| says(op, "Show a merge")))
-        .api_route("/v1/merges/{id}/report", get_with(merges::outcome, |op| says(op, "Account for a merge")))
-        .api_route("/v1/merges/{id}/report.csv", get_with(merges::table, |op| says(op, "The same as a table")))
+        .api_route("/v1/merges/{id}/report", get_with(merges::outcome, |op| gives(op, "Account for a merge", JSON)))
+        .api_route("/v1/merges/{id}/report.csv", get_with(merges::table, |op| gives(op, "The same as a table", &["text/csv"])))
         .api_route("/v1/offices", get_with(reference::offices, |op| says(op, "List offices")))
         .api_route("/v1/centres", get_with(reference::centres, |op| says(op, "List centres near a postcode")))
         .api_route("/v1/languages", get_with(reference::languages, |op| says(op, "List languages")))
@@ -142,7 +143,10 @@ fn done(service: &Service) -> ApiRouter<Service> {
 
 /// What takes its time.
 fn lists(_: &Service) -> ApiRouter<Service> {
-    let begin = post_with(merges::begin, |op| says(op, "Check a list and make its letters"));
+    let begin = post_with(merges::begin, |op| {
+        let op = gives(op, "Check a list and make its letters", JSON);
+        op.response::<201, Json<serde_json::Value>>()
+    });
     ApiRouter::new()
         .api_route("/v1/merges", begin.layer(DefaultBodyLimit::max(merges::FILE)))
         .layer(time(LONG))
@@ -150,6 +154,23 @@ fn lists(_: &Service) -> ApiRouter<Service> {
 
 fn says<'t>(operation: TransformOperation<'t>, summary: &str) -> TransformOperation<'t> {
     operation.summary(summary)
+}
+
+/// Answers that are no JSON of a schema.
+const JSON: &[&str] = &["application/json"];
+const PAGES: &[&str] = &["application/pdf", "image/png"];
+
+fn gives<'t>(
+    operation: TransformOperation<'t>,
+    summary: &str,
+    kinds: &[&str],
+) -> TransformOperation<'t> {
+    let content = kinds.iter().map(|it| ((*it).to_owned(), MediaType::default())).collect();
+    let response = Response { description: "Done".to_owned(), content, ..Response::default() };
+    says(operation, summary).response_with::<200, (), _>(|mut it| {
+        *it.inner() = response;
+        it
+    })
 }
 
 fn letter<'t>(operation: TransformOperation<'t>, summary: &str) -> TransformOperation<'t> {

@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::client::RequestId;
 use super::state::Service;
@@ -29,6 +30,7 @@ pub struct Refusal {
     detail: String,
     problems: Vec<Problem>,
     retry_after: Option<u32>,
+    report: Option<Value>,
 }
 
 /// The body of a refusal.
@@ -48,8 +50,11 @@ pub struct Details {
     /// The request's id, as in the header `X-Request-Id`.
     instance: String,
     /// Every problem of the data.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Said>,
+    /// What the check of a whole list found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    report: Option<Value>,
 }
 
 /// A problem of the data in words.
@@ -71,7 +76,14 @@ impl Refusal {
     /// A refusal with a status, a code and words.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { status, code, detail, problems: Vec::new(), retry_after: None }
+        Self { status, code, detail, problems: Vec::new(), retry_after: None, report: None }
+    }
+
+    /// A list is at fault: what its check found.
+    pub fn list(report: Value) -> Self {
+        let detail = "rows of the list are at fault; mend them, or pass them over with skip_faulty";
+        let new = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "list", detail);
+        Self { report: Some(report), ..new }
     }
 
     /// When to try again, in seconds.
@@ -153,6 +165,7 @@ impl Refusal {
             code: self.code,
             instance: format!("urn:uuid:{id}"),
             problems: words(&self.problems, rulebook, language),
+            report: self.report,
         }
     }
 }

@@ -26,7 +26,8 @@ struct Once {
 
 /// The ways in and out. The page `/login` itself is the desk's.
 pub fn routes() -> Router<Service> {
-    Router::new().route("/login/once", get(once)).route("/logout", post(logout))
+    let own = Router::new().route("/login/once", get(once)).route("/logout", post(logout));
+    own.merge(super::oidc::routes())
 }
 
 /// Makes the link that lets the operator in once, with every right.

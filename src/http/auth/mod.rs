@@ -5,6 +5,7 @@
 
 pub mod limiter;
 pub mod login;
+mod oidc;
 
 use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, COOKIE};
