@@ -16,10 +16,11 @@ use super::extract::{Asked, Id, Key, Upload};
 use super::problem::Refusal;
 use super::state::Service;
 use crate::document::Document;
+use crate::merge::known;
 use crate::merge::outcome::Outcome;
 use crate::merge::preflight::{Acceptance, Checked, Kit, Preflight, PreflightOptions, preflight};
 use crate::merge::rows::{Columns, RowOptions};
-use crate::merge::run::{Spool, submit};
+use crate::merge::run::{Spool, Terms, submit};
 use crate::merge::{MergeError, report};
 use crate::store::{Counts, Merge};
 
@@ -84,7 +85,8 @@ pub(super) async fn begin(
     let name = how.file.unwrap_or_else(|| "rows".to_owned());
     let store = &caller.pipeline(&service).store;
     let scope = caller.scope();
-    let id = submit(store, &scope, spool, &name, &found, &accepted, None, at).await;
+    let terms = Terms { file: &name, preflight: &found, accepted: &accepted, not_before: None };
+    let id = submit(store, &scope, spool, terms, at).await;
     let id = id.map_err(refused)?;
     let place = [(LOCATION, format!("/v1/merges/{id}"))];
     Ok((StatusCode::CREATED, place, Json(json!({ "id": id, "preflight": said }))).into_response())
@@ -209,12 +211,13 @@ fn check(
     let pipeline = caller.pipeline(service);
     let (columns, scope) = (columns(service)?, caller.scope());
     let marks = |document: &Document| pipeline.marks(document);
+    let handle = tokio::runtime::Handle::current();
     let kit = Kit {
         columns: &columns,
         rulebook: &pipeline.rulebook,
         renderer: &pipeline.renderer,
         marks: &marks,
-        known: &|_| Vec::new(),
+        known: &|document| handle.block_on(known(&pipeline.store, &scope, document)),
     };
     let mut upload = tempfile::tempfile()?;
     upload.write_all(file)?;

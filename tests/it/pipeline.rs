@@ -44,8 +44,8 @@ impl Trial {
     }
 
     async fn waiting(&self) -> Vec<DeliveryState> {
-        let page = Page { after: None, most: 100 };
-        let found = self.pipeline.store.deliveries(&self.scope, &DeliveryFilter::default(), page);
+        let (all, page) = (DeliveryFilter::default(), Page { after: None, most: 100 });
+        let found = self.pipeline.store.deliveries(&self.scope, &all, page);
         found.await.unwrap().into_iter().map(|it| it.state).collect()
     }
 
