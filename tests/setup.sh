@@ -58,6 +58,7 @@ need_judges() {
   need_debian qpdf poppler-utils mupdf-tools openjdk-17-jdk-headless
   mkdir -p "$judges"
   need_venv "$judges/venv" "$here/requirements.txt"
+  need_venv "$judges/schemathesis" "$here/schemathesis.txt"
   need_node "$judges/node" "$here/node"
   if ! cmp -s "$here/verapdf.txt" "$judges/verapdf.txt"; then
     rm -rf "$judges/wheel"

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::auth::Caller;
-use super::documents::{Piece, Uuid_, limit, within};
+use super::documents::{Piece, UuidText, limit, within};
 use super::extract::{Asked, Id, Key, Sent};
 use super::problem::Refusal;
 use super::state::Service;
@@ -18,16 +18,15 @@ use crate::store::{Delivery, DeliveryFilter, DeliveryState, Page, Resolution, Tr
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     /// The state.
-    #[schemars(with = "Option<String>")]
     state: Option<DeliveryState>,
     /// The document.
-    document: Option<Uuid_>,
+    document: Option<UuidText>,
     /// The merge.
-    merge: Option<Uuid_>,
+    merge: Option<UuidText>,
     /// One office of those the caller may see.
     office: Option<String>,
     /// The id that the piece before ended with.
-    after: Option<Uuid_>,
+    after: Option<UuidText>,
     /// How many, at the most 200.
     #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,

@@ -33,8 +33,7 @@ pub(super) struct Wanted {
     foreigner_number: Option<String>,
     /// The dossier's number.
     dossier: Option<String>,
-    /// `presented`, `partly_signed`, `complete`, `refused`, `lapsed`, `cancelled`, `replaced`.
-    #[schemars(with = "Option<StateName>")]
+    /// The state.
     state: Option<Stands>,
     /// One office of those the caller may see.
     office: Option<String>,
@@ -43,30 +42,16 @@ pub(super) struct Wanted {
     /// The step of a letter.
     step: Option<String>,
     /// The id that the piece before ended with.
-    after: Option<Uuid_>,
+    after: Option<UuidText>,
     /// How many, at the most 200.
     #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
 }
 
-/// The states by name, for the OpenAPI document.
-#[derive(JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[expect(dead_code, reason = "a schema only")]
-enum StateName {
-    Presented,
-    PartlySigned,
-    Complete,
-    Refused,
-    Lapsed,
-    Cancelled,
-    Replaced,
-}
-
 /// A UUID in a parameter.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub(super) struct Uuid_(#[schemars(with = "String", extend("format" = "uuid"))] pub Uuid);
+pub(super) struct UuidText(#[schemars(with = "String", extend("format" = "uuid"))] pub Uuid);
 
 /// A piece of a list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -111,7 +96,7 @@ pub(super) async fn put(
 
 /// A receipt with its version as the entity tag.
 pub(super) fn tagged(receipt: &Receipt) -> Response {
-    ([(ETAG, etag(receipt.version))], Json(receipt)).into_response()
+    ([(ETAG, etag(receipt.version, receipt.state))], Json(receipt)).into_response()
 }
 
 /// Lists documents.
@@ -149,7 +134,7 @@ pub(super) async fn show(
 ) -> Result<Response, Refusal> {
     let store = &caller.pipeline(&service).store;
     let held = store.document(&caller.scope(), id, service.at()).await?;
-    let tag = etag(held.version);
+    let tag = etag(held.version, held.state);
     if known(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
     }

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::problem::Refusal;
 use super::state::Service;
 use crate::document::{Problem, Severity, shape_faults};
+use crate::store::State;
 
 /// The input of a document, as bytes: [`crate::document::Document::check`] reads it.
 pub(super) struct Input(pub Vec<u8>);
@@ -34,7 +35,7 @@ pub(super) struct Asked<T>(pub T);
 /// The id in an address.
 pub(super) struct Id(pub Uuid);
 
-/// The version that a change is meant for: `If-Match: "v3"`.
+/// The version that a change is meant for: `If-Match: "v3"`, or the whole entity tag.
 pub(super) struct IfMatch(pub u32);
 
 /// The caller's key of a submission.
@@ -107,6 +108,7 @@ impl FromRequestParts<Service> for IfMatch {
         };
         let tag = value.to_str().unwrap_or_default().trim();
         let version = tag.strip_prefix("\"v").and_then(|it| it.strip_suffix('"'));
+        let version = version.and_then(|it| it.split('.').next());
         version.and_then(|it| it.parse().ok()).map(Self).ok_or_else(|| {
             let detail = "the document is at another version; read it again";
             Refusal::new(StatusCode::PRECONDITION_FAILED, "version", detail)
@@ -131,9 +133,9 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     key.map(|it| Some(it.to_owned())).ok_or_else(refusal)
 }
 
-/// The entity tag of a version.
-pub(super) fn etag(version: u32) -> String {
-    format!("\"v{version}\"")
+/// The entity tag of a document: its version, and its state, which can change without a new version.
+pub(super) fn etag(version: u32, state: State) -> String {
+    format!("\"v{version}.{state}\"")
 }
 
 async fn json(request: Request) -> Result<Bytes, Refusal> {
@@ -246,7 +248,7 @@ impl OperationInput for Id {
 
 impl OperationInput for IfMatch {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
-        let schema = json_schema!({ "type": "string", "pattern": "^\"v[0-9]+\"$" });
+        let schema = json_schema!({ "type": "string", "pattern": "^\"v[0-9]+([.][a-z_]+)?\"$" });
         let about = "The document's ETag: what is done is meant for that version";
         add_parameters(ctx, operation, [header("If-Match", true, about, schema)]);
     }

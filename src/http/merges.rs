@@ -10,18 +10,18 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
 use super::auth::Caller;
 use super::extract::{Asked, Id, Key, Upload};
 use super::problem::Refusal;
 use super::state::Service;
 use crate::document::Document;
-use crate::merge::known;
 use crate::merge::outcome::Outcome;
 use crate::merge::preflight::{Acceptance, Checked, Kit, Preflight, PreflightOptions, preflight};
 use crate::merge::rows::{Columns, RowOptions};
 use crate::merge::run::{Spool, Terms, submit};
-use crate::merge::{MergeError, report};
+use crate::merge::{MergeError, known, report};
 use crate::store::{Counts, Merge};
 
 /// The largest file of rows, in bytes.
@@ -72,9 +72,8 @@ pub(super) async fn begin(
     let (own, who, at) = (service.clone(), caller.clone(), service.at());
     let options = how.options(&service)?;
     let accepted = options.accepted.clone();
-    let checked = service.on_a_core(move || check(&own, &who, &file, &options, at)).await?;
+    let checked = service.on_its_own(move || check(&own, &who, &file, &options, at)).await?;
     let (found, spool) = checked.map_err(refused)?;
-    let Some(spool) = spool else { return Err(Refusal::forbidden()) };
     let said = said(&found, &service);
     if how.dry_run {
         return Ok(Json(said).into_response());
@@ -200,18 +199,17 @@ fn columns(service: &Service) -> Result<Columns, MergeError> {
         .map_err(|error| MergeError::Template(error.to_string()))
 }
 
-/// Checks a list and spools its sound rows; no spool: a row is of an office that is not the caller's.
+/// Checks a list and spools its sound rows. A row of an office that is not the caller's refuses it all.
 fn check(
     service: &Service,
     caller: &Caller,
     file: &[u8],
     options: &PreflightOptions,
     at: chrono::DateTime<chrono::Utc>,
-) -> Result<(Preflight, Option<Spool>), MergeError> {
+) -> Result<(Preflight, Spool), MergeError> {
     let pipeline = caller.pipeline(service);
     let (columns, scope) = (columns(service)?, caller.scope());
-    let marks = |document: &Document| pipeline.marks(document);
-    let handle = tokio::runtime::Handle::current();
+    let (marks, handle) = (|document: &Document| pipeline.marks(document), Handle::current());
     let kit = Kit {
         columns: &columns,
         rulebook: &pipeline.rulebook,
@@ -222,18 +220,10 @@ fn check(
     let mut upload = tempfile::tempfile()?;
     upload.write_all(file)?;
     upload.rewind()?;
-    let (mut spool, mut fault, mut foreign) = (Spool::new()?, None, false);
-    let mut keep = |it: Checked| {
-        foreign |= !scope.allows(it.document.office_id());
-        if let Err(error) = spool.add(&it) {
-            fault = Some(error);
-        }
-    };
+    let (mut spool, mut fault) = (Spool::new()?, None);
+    let mut keep = |it: Checked| fault = fault.take().or(spool.add(&it).err());
     let found = preflight(upload, kit, options, at, &mut keep, &mut |_| {})?;
-    match fault {
-        Some(error) => Err(error),
-        None => Ok((found, (!foreign).then_some(spool))),
-    }
+    fault.map_or(Ok((found, spool)), Err)
 }
 
 /// What was found, in words: counts and the first findings.

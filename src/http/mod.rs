@@ -41,6 +41,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -66,7 +67,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub fn routes(service: Service) -> Router {
     let mut api = openapi::empty();
     let quick = kept().merge(done(&service)).layer(time(TIME));
-    let routes = quick.merge(lists(&service)).finish_api_with(&mut api, openapi::finish);
+    let routes = quick.merge(lists()).finish_api_with(&mut api, openapi::finish);
     let text = openapi::text(&api, service.rulebook());
     let json = [(CONTENT_TYPE, "application/json")];
     let open = Router::new()
@@ -142,7 +143,7 @@ fn done(service: &Service) -> ApiRouter<Service> {
 }
 
 /// What takes its time.
-fn lists(_: &Service) -> ApiRouter<Service> {
+fn lists() -> ApiRouter<Service> {
     let begin = post_with(merges::begin, |op| {
         let op = gives(op, "Check a list and make its letters", JSON);
         op.response::<201, Json<serde_json::Value>>()
@@ -181,6 +182,11 @@ fn nothing<'t>(operation: TransformOperation<'t>, summary: &str) -> TransformOpe
     says(operation, summary).response::<204, ()>()
 }
 
+/// Whether an answer gets smaller: a PDF is compressed within.
+fn small() -> impl Predicate {
+    DefaultPredicate::new().and(NotForContentType::const_new("application/pdf"))
+}
+
 fn time(most: Duration) -> TimeoutLayer {
     TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, most)
 }
@@ -194,7 +200,7 @@ fn guarded(routes: Router<Service>, service: Service) -> Router {
         .layer(from_fn_with_state(service.clone(), metrics::count))
         .layer(CatchPanicLayer::custom(|_| Refusal::ours().into_response()))
         .layer(from_fn_with_state(service.clone(), problem::say))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(small()))
         .layer(header(CONTENT_SECURITY_POLICY, POLICY))
         .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(X_FRAME_OPTIONS, "DENY"))

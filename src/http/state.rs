@@ -35,6 +35,7 @@ struct Inner {
     pace: Limiter<String>,
     metrics: Metrics,
     previews: Semaphore,
+    lists: Semaphore,
     readiness: Last,
 }
 
@@ -91,6 +92,7 @@ impl Service {
             pace: Limiter::new(3_000, 60),
             metrics: Metrics::new(),
             previews: Semaphore::new(PREVIEWS),
+            lists: Semaphore::new(1),
             readiness: Last::default(),
         })))
     }
@@ -170,13 +172,15 @@ impl Service {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Refusal> {
-        let busy = || {
-            let detail = "every core is busy; try again in a moment";
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retry_after(2)
-        };
-        let turn = tokio::time::timeout(PREVIEW_WAIT, self.0.previews.acquire()).await;
-        let _turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::ours())
+        in_turn(&self.0.previews, work).await
+    }
+
+    /// The check of a whole list, which takes its time: one after the other, so that previews have their core.
+    pub async fn on_its_own<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        in_turn(&self.0.lists, work).await
     }
 
     /// An example of a letter, for the readiness check.
@@ -206,4 +210,17 @@ fn pages(assets: &Assets) -> Result<Environment<'static>, minijinja::Error> {
         pages.add_template_owned(name, String::from_utf8_lossy(bytes).into_owned())?;
     }
     Ok(pages)
+}
+
+async fn in_turn<T: Send + 'static>(
+    places: &Semaphore,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    let busy = || {
+        let detail = "every core is busy; try again in a moment";
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retry_after(2)
+    };
+    let turn = tokio::time::timeout(PREVIEW_WAIT, places.acquire()).await;
+    let _turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+    tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::ours())
 }

@@ -26,7 +26,9 @@ key=$("$paraphe" --config settings.toml keys api --name schemathesis --test)
 "$paraphe" --config settings.toml serve >serve.log 2>&1 &
 serve=$!
 for _ in $(seq 100); do
-  if curl -sf "http://127.0.0.1:$port/health" >/dev/null; then break; fi
+  if "$venv/bin/python" -c "from urllib.request import urlopen; urlopen('http://127.0.0.1:$port/health')" 2>/dev/null; then
+    break
+  fi
   sleep 0.2
 done
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use paraphe::config::{Config, Mode};
 use paraphe::pipeline::fresh_id;
 use paraphe::store::{NewAccessKey, Scope};
 use serde_json::{Value, json};
@@ -125,4 +126,47 @@ fn the_last_seat_is_taken_once() {
     }
     assert_eq!(server.get("/v1/courses?free=true").expect(200).json(), json!([]));
     server.post("/v1/courses/none/seats", &json!({ "holder": "a" })).expect(404);
+}
+
+#[test]
+fn a_test_key_walks_the_whole_journey_apart_from_what_has_value() {
+    let server = Server::of(Config { mode: Mode::Production, ..Config::default() });
+    let new = NewAccessKey {
+        id: fresh_id(at()),
+        name: "tries".to_owned(),
+        offices: None,
+        test: true,
+        expires_at: None,
+    };
+    let key = format!("Bearer {}", server.make_key(new));
+    let tries = [("authorization", key.as_str())];
+    let body = letter("fr").to_string();
+    let receipt = server.call("POST", "/v1/documents", &tries, body.as_bytes()).expect(201).json();
+    let path = format!("/v1/documents/{}", receipt["id"].as_str().unwrap());
+    let file = server.call("GET", &format!("{path}/file"), &tries, b"").expect(200).body;
+    let text = text_of(&file);
+    assert!(text.contains("SPÉCIMEN"), "{text}");
+    server.get(&path).expect(404);
+    let mails = server.folder.path().join("data/tests/mail");
+    for _ in 0..300 {
+        if std::fs::read_dir(&mails).is_ok_and(|it| it.count() > 0) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(std::fs::read_dir(&mails).unwrap().count(), 1);
+    assert!(!server.folder.path().join("data/mail").exists());
+    // What has value is no specimen, under the same number.
+    let id = server.issue(&letter("fr"))["id"].as_str().unwrap().to_owned();
+    assert!(!text_of(&server.file(&id)).contains("SPÉCIMEN"));
+    server.mails(1);
+}
+
+/// The text of a PDF.
+fn text_of(file: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("document.pdf");
+    std::fs::write(&path, file).unwrap();
+    let output = std::process::Command::new("pdftotext").arg(path).arg("-").output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }

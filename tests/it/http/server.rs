@@ -67,9 +67,14 @@ impl Server {
     }
 
     pub(crate) fn with(http: HttpSection) -> Self {
+        Self::of(Config { http, ..Config::default() })
+    }
+
+    /// With settings that lack a folder.
+    pub(crate) fn of(config: Config) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = Some(folder.path().join("data"));
-        let config = Config { data, http, ..Config::default() };
+        let config = Config { data, ..config };
         let (stop, told) = watch::channel(false);
         let (send, receive) = mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -194,6 +199,7 @@ impl Drop for Server {
         let known = [
             "ledger.db",
             "blobs",
+            "tests",
             "mail",
             "operator.key",
             "test-authority.key",
@@ -242,12 +248,21 @@ async fn run(config: Config, stop: watch::Receiver<bool>, started: mpsc::Sender<
     started.send((service.clone(), tokio::runtime::Handle::current(), main, metrics)).unwrap();
     let transport = Arc::new(config.transport().unwrap());
     let options = config.worker_options();
-    let send = worker::run(store.clone(), transport, options, "test", clock, stop.clone());
-    let (served, ()) = tokio::join!(serve(service, listeners, stop), send);
+    let send =
+        worker::run(store.clone(), transport, options.clone(), "test", clock.clone(), stop.clone());
+    let tests = service.tests().store.clone();
+    let of_tests = async {
+        if !config.is_trial() {
+            let transport = Arc::new(config.for_tests().transport().unwrap());
+            worker::run(tests.clone(), transport, options, "test", clock, stop.clone()).await;
+        }
+    };
+    let (served, (), ()) = tokio::join!(serve(service, listeners, stop.clone()), send, of_tests);
     served.unwrap();
     let queue = store.queue(at()).await.unwrap();
     let under_way =
         ["claimed", "transmitting"].map(|it| queue.counts.get(it).copied().unwrap_or(0));
     assert_eq!(under_way, [0, 0], "mail is left under way");
     store.close().await;
+    tests.close().await;
 }
