@@ -121,7 +121,9 @@ async fn a_key_does_not_serve_for_other_data() {
 #[tokio::test]
 async fn only_the_last_signature_releases_mail_and_convocations() {
     let trial = Trial::open().await;
-    let issued = trial.issue(&good("cai/minor-sixteen-with-representative.json")).await;
+    let mut data = good("cai/minor-sixteen-with-representative.json");
+    data["applicant"]["email"] = "amina.specimen@example.org".into();
+    let issued = trial.issue(&data).await;
     assert_eq!(issued.state, State::Presented);
     let mut receipt = issued.clone();
     for _ in 0..2 {
