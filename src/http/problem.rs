@@ -30,7 +30,7 @@ pub struct Refusal {
     detail: String,
     problems: Vec<Problem>,
     retry_after: Option<u32>,
-    report: Option<Value>,
+    report: Option<Box<Value>>,
 }
 
 /// The body of a refusal.
@@ -83,7 +83,7 @@ impl Refusal {
     pub fn list(report: Value) -> Self {
         let detail = "rows of the list are at fault; mend them, or pass them over with skip_faulty";
         let new = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "list", detail);
-        Self { report: Some(report), ..new }
+        Self { report: Some(Box::new(report)), ..new }
     }
 
     /// When to try again, in seconds.
@@ -165,7 +165,7 @@ impl Refusal {
             code: self.code,
             instance: format!("urn:uuid:{id}"),
             problems: words(&self.problems, rulebook, language),
-            report: self.report,
+            report: self.report.map(|it| *it),
         }
     }
 }

@@ -17,7 +17,6 @@ pub struct Preview {
 
 impl Renderer {
     /// Renders one page, counted from 1, with so many pixels an inch.
-    #[expect(clippy::too_many_arguments, reason = "a rendering, and which part of it")]
     pub fn preview(
         &self,
         document: &Document,

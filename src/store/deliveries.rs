@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::keyring::DataKey;
 use super::prepare::place;
 use super::sql::{Row, Value, values};
-use super::{Control, DeliveryState, Page, Scope, Store, StoreError};
+use super::{Control, DeliveryState, Page, Resolution, Scope, Store, StoreError};
 
 /// A mail of the outbox.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -82,17 +82,6 @@ pub struct DeliveryFilter {
     pub document: Option<Uuid>,
     /// The merge.
     pub merge: Option<Uuid>,
-}
-
-/// What a person knows about a mail in doubt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resolution {
-    /// The server had taken it.
-    Accepted,
-    /// It had not, or a second copy does no harm: the same bytes go again.
-    SendAgain,
-    /// It had not, and it shall not go.
-    GiveUp,
 }
 
 /// What a report of a mail server says (RFC 3464).

@@ -157,6 +157,17 @@ impl Outcome {
     }
 }
 
+/// What a person knows about a mail in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolution {
+    /// The server had taken it.
+    Accepted,
+    /// It had not, or a second copy does no harm: the same bytes go again.
+    SendAgain,
+    /// It had not, and it shall not go.
+    GiveUp,
+}
+
 /// What all workers share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Control {

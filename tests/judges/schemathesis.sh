@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Starts the service on its defaults and has schemathesis call every route of its OpenAPI document with what the document
 # allows and what it does not: no fault of ours (5xx), no answer that the document does not describe. Usage:
-# schemathesis.sh PARAPHE VENV EXAMPLES-A-ROUTE
+# schemathesis.sh PARAPHE VENV EXAMPLES-A-ROUTE PHASES
 set -euo pipefail
 
-paraphe=$(realpath "$1") venv=$(realpath "$2") examples=$3
+paraphe=$(realpath "$1") venv=$(realpath "$2") examples=$3 phases=$4
 work=$(mktemp -d)
 cleanup() {
   [ -z "${serve:-}" ] || kill "$serve" 2>/dev/null || true
@@ -33,7 +33,7 @@ for _ in $(seq 100); do
 done
 
 "$venv/bin/schemathesis" run "http://127.0.0.1:$port/openapi.json" \
-  --header "Authorization: Bearer $key" --max-examples "$examples" --seed 1 --phases coverage,fuzzing \
+  --header "Authorization: Bearer $key" --max-examples "$examples" --seed 1 --phases "$phases" \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
   --request-timeout 60 || { tail -n 20 serve.log; exit 1; }
 

@@ -59,7 +59,7 @@ fn a_receiver_is_told_again_until_it_answers_and_can_check_the_signature() {
     let events = server.get("/v1/events?after=0&limit=200").expect(200).json();
     let again = |number: &str| {
         let items = events["items"].as_array().unwrap().iter();
-        items.clone().find(|it| it["number"].to_string() == number).cloned()
+        items.clone().find(|it| it["number"].as_i64() == number.parse().ok()).cloned()
     };
     for it in &seen {
         assert_eq!(again(&it.id), Some(it.json()["data"].clone()));
