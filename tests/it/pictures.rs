@@ -54,7 +54,7 @@ fn a_page_that_looks_otherwise_is_seen() {
             "set align(direction(side).start())",
             "set align(left)",
         ),
-        ("templates/document/convocation.typ", "pictogram(it.icon, size: density.pictogram)", "[]"),
+        ("templates/document/lib/letter.typ", "pictogram(it.icon, size: density.pictogram)", "[]"),
     ] {
         let text = source(path);
         let broken = text.replace(old, new);
