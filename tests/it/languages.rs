@@ -79,6 +79,100 @@ fn a_glyph_that_no_font_of_the_language_has_is_refused() {
     assert!(error.to_string().contains("`free.title`: no font has « ☂ »"), "{error}");
 }
 
+/// Sentences of the desk's pages and of the page behind the QR code, which do not stand yet: translated beforehand.
+const AWAITED: &[&str] = &[
+    "mail.link.wrong",
+    "mail.link.closed",
+    "mail.verify",
+    "signing.welcome",
+    "signing.for",
+    "signing.not_you",
+    "signing.as.applicant",
+    "signing.as.representative",
+    "signing.as.parent",
+    "signing.language",
+    "signing.start",
+    "signing.read",
+    "signing.read_to_me",
+    "signing.read.missing",
+    "signing.read.all",
+    "signing.text",
+    "signing.interpreter",
+    "signing.interpreter.missing",
+    "signing.next",
+    "signing.back",
+    "signing.mistake",
+    "signing.mistake.tell",
+    "signing.email",
+    "signing.email.right",
+    "signing.email.change",
+    "signing.email.label",
+    "signing.email.wrong",
+    "signing.email.none",
+    "signing.email.paper",
+    "signing.sign",
+    "signing.sign.how",
+    "signing.sign.effect",
+    "signing.sign.empty",
+    "signing.sign.clear",
+    "signing.sign.redo",
+    "signing.sign.confirm",
+    "signing.unable",
+    "signing.unable.next",
+    "signing.refuse",
+    "signing.refuse.ask",
+    "signing.refuse.done",
+    "signing.later",
+    "signing.later.ask",
+    "signing.later.done",
+    "signing.yes",
+    "signing.no",
+    "signing.sending",
+    "signing.done",
+    "signing.done.complete",
+    "signing.done.mail",
+    "signing.waiting.applicant",
+    "signing.waiting.authority",
+    "signing.give_back",
+    "signing.offline",
+    "signing.offline.next",
+    "signing.timeout",
+    "signing.timeout.stay",
+    "signing.ended",
+    "signing.already",
+    "signing.replaced",
+    "signing.error",
+    "signing.retry",
+    "verification.title",
+    "verification.drop",
+    "verification.check",
+    "verification.privacy",
+    "verification.means",
+    "verification.known",
+    "verification.known.means",
+    "verification.genuine",
+    "verification.genuine.means",
+    "verification.replaced",
+    "verification.replaced.means",
+    "verification.cancelled",
+    "verification.cancelled.means",
+    "verification.partly_signed",
+    "verification.partly_signed.means",
+    "verification.complete",
+    "verification.changed",
+    "verification.changed.means",
+    "verification.foreign",
+    "verification.foreign.means",
+    "verification.not_found",
+    "verification.not_found.means",
+    "verification.not_pdf",
+    "verification.too_large",
+    "verification.contact",
+    "verification.kind",
+    "verification.letter",
+    "verification.date",
+];
+
 /// A sentence that nothing prints would be translated for nothing.
 #[test]
 fn every_sentence_is_used() {
@@ -116,7 +210,12 @@ fn every_sentence_is_used() {
             !(named || of_family || title)
         })
         .collect();
-    assert!(unused.is_empty(), "nothing prints {unused:?}");
+    let awaited = |key: &&&String| AWAITED.contains(&key.as_str());
+    let forgotten: Vec<_> = unused.iter().filter(|it| !awaited(it)).collect();
+    assert!(forgotten.is_empty(), "nothing prints {forgotten:?}");
+    let printed = AWAITED.iter().filter(|it| unused.iter().all(|key| key.as_str() != **it));
+    let printed: Vec<_> = printed.collect();
+    assert!(printed.is_empty(), "printed now, take them out of AWAITED: {printed:?}");
 }
 
 /// « Madame » comes before a name, 女士 after it: the catalogue says, not the code.

@@ -38,7 +38,7 @@ const ALL: [Pseudo; 3] = [
     },
 ];
 
-/// Every fixture in every language of the product and in those above: all text stands within its cell
+/// Every fixture (in a short run one of eight) in languages of the product and in those above: all text stands within its cell
 /// and within the margins of the sheet. French half as long again may need more pages than a letter has;
 /// that is said, and nothing is cut.
 #[test]
@@ -47,7 +47,8 @@ fn nothing_leaves_its_place_in_any_language() {
     let pseudo = ALL.iter().map(|it| it.tag.to_owned());
     let languages: Vec<_> = SHOP.rulebook.catalogues.keys().cloned().chain(pseudo).collect();
     let (mut walked, mut refused) = (0, Vec::new());
-    for (index, (name, bytes)) in fixtures("good").into_iter().enumerate() {
+    let step = crate::harness::count(8, 1) as usize;
+    for (index, (name, bytes)) in fixtures("good").into_iter().enumerate().step_by(step) {
         let mut data: Value = serde_json::from_slice(&bytes).unwrap();
         for language in languages_of(&languages, index) {
             data["language"] = json!(language);
@@ -99,13 +100,13 @@ fn text_beyond_the_margin_is_found() {
     assert!(!outside(&frame).is_empty());
 }
 
-/// All languages for a few fixtures, for each of the others two of the product's in turn and the pseudo-languages.
+/// The pseudo-languages and two of the product in turn; in a long run all of them.
 fn languages_of(languages: &[String], index: usize) -> Vec<String> {
     let (real, pseudo) = languages.split_at(languages.len() - ALL.len());
     let all = crate::harness::count(0, 1) == 1;
     let mut chosen: Vec<_> = match all {
         true => real.to_vec(),
-        false => (0..2).map(|it| real[(2 * index + it) % real.len()].clone()).collect(),
+        false => (0..2).map(|it| real[(index / 4 + it) % real.len()].clone()).collect(),
     };
     chosen.extend_from_slice(pseudo);
     chosen
