@@ -11,6 +11,7 @@ mod matrix;
 mod overflow;
 mod preview;
 mod qr;
+mod reading;
 mod runs;
 mod world;
 

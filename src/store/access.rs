@@ -248,6 +248,15 @@ impl Store {
         Ok(file)
     }
 
+    /// The document and the version that a file is, by its SHA-256; erased ones too.
+    pub async fn version_of(&self, digest: &[u8; 32]) -> Result<Option<(Uuid, u32)>, StoreError> {
+        // Versions that share a file differ in what came beside it: the last one says what it has come to.
+        let sql = "SELECT document, version FROM versions WHERE digest = $1 \
+                   ORDER BY document DESC, version DESC LIMIT 1";
+        let row = self.database.row(sql, values![*digest]).await?;
+        row.map(|it| Ok((it.get(0)?, it.get(1)?))).transpose()
+    }
+
     /// The canonical input of a document.
     pub async fn data(
         &self,
@@ -364,6 +373,23 @@ impl Store {
                 .map(|name| self.hasher.lookup(name, it))
                 .to_vec(),
         }
+    }
+
+    /// Writes into the audit trail what happened to a document and changed nothing in it.
+    pub async fn note(
+        &self,
+        scope: &Scope,
+        id: Uuid,
+        action: &'static str,
+        detail: &str,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let (actor, detail) = (scope.actor.clone(), detail.to_owned());
+        self.write(move |it| {
+            it.note(at, &actor, action, id, detail);
+            Box::pin(std::future::ready(Ok(())))
+        })
+        .await
     }
 
     async fn note_read(

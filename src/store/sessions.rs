@@ -128,6 +128,26 @@ impl Store {
         .await
     }
 
+    /// What a code opens, without using it up; it lasts so much longer from now.
+    pub async fn hold_code(
+        &self,
+        purpose: &str,
+        code: &str,
+        lasts: TimeDelta,
+        at: DateTime<Utc>,
+    ) -> Result<Option<String>, StoreError> {
+        let (hash, until) = (self.hasher.secret(purpose, code), at + lasts);
+        self.write(move |it| {
+            Box::pin(async move {
+                let sql = "UPDATE codes SET expires_at = $1 \
+                           WHERE hash = $2 AND expires_at > $3 RETURNING detail";
+                let row = it.tx.row(sql, values![until, hash, at]).await?;
+                row.map(|row| row.get(0)).transpose()
+            })
+        })
+        .await
+    }
+
     /// What a code opens. It opens once: whoever asks second gets nothing.
     pub async fn take_code(
         &self,
