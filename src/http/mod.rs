@@ -7,6 +7,7 @@ mod appointments;
 pub mod auth;
 mod client;
 mod deliveries;
+mod desk;
 mod documents;
 mod extract;
 mod health;
@@ -14,8 +15,10 @@ mod idempotency;
 mod merges;
 mod metrics;
 mod openapi;
+mod page;
 mod previews;
 mod problem;
+mod public;
 mod reference;
 mod serve;
 mod signatures;
@@ -73,13 +76,15 @@ pub fn routes(service: Service) -> Router {
     let open = Router::new()
         .route("/openapi.json", get(move || std::future::ready((json, text.clone()))))
         .merge(health::routes())
-        .merge(auth::login::routes());
+        .merge(auth::login::routes())
+        .merge(desk::routes());
     guarded(routes.merge(open.layer(time(TIME))), service)
 }
 
 /// The public pages: the verification page, the link to a document.
 pub fn public_routes(service: Service) -> Router {
-    guarded(health::routes().layer(time(TIME)), service)
+    let pages = health::routes().merge(public::routes(service.clone()));
+    guarded(pages.layer(time(TIME)), service)
 }
 
 /// What is read, and what is issued: documents keep their idempotency keys themselves.
