@@ -1,0 +1,197 @@
+// A browser walks through signing and verification; axe judges every page, and each is kept as a picture.
+//
+//     node walk.mjs PARAPHE FOLDER   (the program; where the pictures go)
+import { spawn, execFileSync } from "node:child_process";
+import { createServer } from "node:net";
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import assert from "node:assert/strict";
+import { chromium } from "playwright-core";
+
+const program = resolve(process.argv[2]);
+const pictures = resolve(process.argv[3]);
+const fixtures = join(dirname(fileURLToPath(import.meta.url)), "../fixtures/good");
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const widths = { phone: 360, tablet: 820, desk: 1280 };
+const flags = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+const folder = mkdtempSync(join(tmpdir(), "paraphe-browser-"));
+mkdirSync(pictures, { recursive: true });
+
+async function free() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return `127.0.0.1:${port}`;
+}
+
+const [main, open, metrics] = [await free(), await free(), await free()];
+const settings = join(folder, "paraphe.toml");
+writeFileSync(settings, `data = "${folder}/data"\n[http]\nlisten = "${main}"\npublic_listen = "${open}"\nmetrics_listen = "${metrics}"\n`);
+const run = (...args) => execFileSync(program, ["--config", settings, ...args], { encoding: "utf8" });
+const fixture = join(fixtures, "cai/own-script-vocalised-arabic.json");
+const id = run("issue", fixture).match(/[0-9a-f-]{36}/)[0];
+const reference = JSON.parse(readFileSync(fixture, "utf8")).reference;
+let server = await start();
+
+/** Starts the service; answers with the link that lets in. */
+function start() {
+  const child = spawn(program, ["--config", settings, "serve"], { stdio: ["ignore", "pipe", "inherit"] });
+  return new Promise((done, fail) => {
+    let said = "";
+    child.stdout.on("data", (piece) => {
+      said += piece;
+      const link = said.match(/http:\S+code=\w+/);
+      if (link) done({ child, link: link[0] });
+    });
+    child.on("exit", (code) => fail(new Error(`the service ended with ${code}`)));
+  });
+}
+
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", headless: true, args: flags });
+const faults = [];
+
+/** Has axe judge the page as it stands, and takes its picture at every width. */
+async function look(page, name) {
+  await page.evaluate(readFileSync(axe, "utf8"));
+  const { violations } = await page.evaluate(() => window.axe.run(document, {
+    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+  }));
+  for (const it of violations) faults.push(`${name}: ${it.id}: ${it.help}: ${it.nodes[0].html}`);
+  for (const [width, pixels] of Object.entries(widths)) {
+    await page.setViewportSize({ width: pixels, height: 900 });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+    if (wide) faults.push(`${name}: wider than a ${width}`);
+    await page.screenshot({ path: join(pictures, `${name}-${width}.png`) });
+  }
+}
+
+/** A page that reports what the browser refuses. */
+async function context(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 820, height: 1180 }, ...options });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => faults.push(`script: ${error.message}`));
+  page.on("console", (it) => {
+    const text = it.text();
+    if (it.type() === "error" && !/Failed to load resource/.test(text)) faults.push(`console: ${text}`);
+  });
+  return [context, page];
+}
+
+async function verify(language, name, bytes) {
+  const [own, page] = await context({ locale: language, javaScriptEnabled: true });
+  await page.goto(`http://${open}/v/`);
+  await page.setInputFiles("#file", { name: "file.pdf", mimeType: "application/pdf", buffer: bytes });
+  await page.click("form button");
+  const said = await page.locator(".finding").getAttribute("class");
+  const text = await page.locator(".finding h2").innerText();
+  await look(page, `file-${name}-${language}`);
+  await own.close();
+  return [said, text];
+}
+
+try {
+  const [agentContext, agent] = await context({ locale: "fr" });
+  await agent.goto(`http://${main}/`);
+  assert.equal(new URL(agent.url()).pathname, "/login");
+  await look(agent, "login");
+  await agent.goto(server.link);
+  await look(agent, "list");
+  await agent.click("tbody a");
+  await look(agent, "document");
+  const file = async () => (await agentContext.request.get(`http://${main}/v1/documents/${id}/file`)).body();
+  const presented = await file();
+  await agent.click("text=Signer sur la tablette");
+  const code = await agent.locator(".digits").innerText();
+  await look(agent, "code");
+
+  const [tabletContext, tablet] = await context();
+  await tablet.goto(`http://${main}/tablette`);
+  await tablet.fill("#code", "00000000");
+  await tablet.click("button");
+  await tablet.waitForSelector("#wrong");
+  await look(tablet, "tablet-code");
+  await tablet.fill("#code", code);
+  await tablet.click("button");
+  await tablet.waitForSelector("[data-step=welcome]");
+  assert.equal(await tablet.getAttribute("html", "dir"), "rtl");
+  await look(tablet, "tablet-welcome");
+  // The tablet opens this contract and nothing else.
+  for (const path of [`/dossiers/${id}`, "/"]) {
+    const answer = await tabletContext.request.get(`http://${main}${path}`, { maxRedirects: 0 });
+    assert.equal(answer.headers().location, "/login", path);
+  }
+  assert.equal((await tabletContext.request.get(`http://${main}/v1/documents/${id}`)).status(), 401);
+  await tablet.click("[data-go=page-1]");
+  const count = Number(await tablet.getAttribute("main", "data-pages"));
+  for (let number = 1; number <= count; number += 1) {
+    const step = tablet.locator(`[data-step=page-${number}]`);
+    await step.locator("img").evaluate((it) => it.decode());
+    if (number === 1) {
+      await step.locator("[data-confirm]").click();
+      assert.notEqual(await step.locator(".error").innerText(), "");
+      await look(tablet, "tablet-page");
+    }
+    await step.locator(number === 1 ? "[value=heard]" : "[value=read]").check();
+    if (number === 1) await step.locator("input[type=text]").fill("ISM 4711");
+    await step.locator("[data-confirm]").click();
+  }
+  await look(tablet, "tablet-email");
+  await tablet.click("[data-step=email] [data-go=sign]");
+  await tablet.setViewportSize({ width: 820, height: 1180 });
+  const box = await tablet.locator("#pad").boundingBox();
+  await tablet.mouse.move(box.x + 80, box.y + 200);
+  await tablet.mouse.down();
+  for (let i = 0; i < 40; i += 1) await tablet.mouse.move(box.x + 80 + i * 10, box.y + 150 + 80 * Math.sin(i / 3));
+  await tablet.mouse.up();
+  await look(tablet, "tablet-sign");
+  // The network drops, the page is loaded again, the service is killed: the strokes wait, and count once.
+  server.child.removeAllListeners("exit");
+  server.child.kill("SIGKILL");
+  await tablet.click("#send");
+  await tablet.waitForSelector("[data-offline]:not([hidden])");
+  await look(tablet, "tablet-offline");
+  server = await start();
+  await tablet.waitForSelector("[data-step=done]:not([hidden])", { timeout: 60_000 });
+  await look(tablet, "tablet-done");
+  await tablet.reload();
+  assert.equal(await tablet.locator("[data-step]").count(), 0, "the contract is shown no more");
+
+  await agent.goto(`http://${main}/dossiers/${id}`);
+  assert.equal(await agent.locator(".state").first().innerText(), "Signé en partie");
+  await look(agent, "document-signed");
+  const held = await (await agentContext.request.get(`http://${main}/v1/documents/${id}`)).json();
+  assert.equal(held.versions.length, 2, "signed once");
+  await agent.goto(`http://${main}/accessibilite`);
+  await look(agent, "accessibility");
+
+  const signed = await file();
+  const forged = Buffer.from(signed);
+  forged[forged.length >> 1] ^= 1;
+  for (const language of ["fr", "ar"]) {
+    assert.match((await verify(language, "signed", signed))[0], /mind/);
+    assert.match((await verify(language, "forged", forged))[0], /bad/);
+    assert.match((await verify(language, "foreign", Buffer.from("%PDF-1.7\nnothing\n")))[0], /mind/);
+    const [own, page] = await context({ locale: language, javaScriptEnabled: true });
+    await page.goto(`http://${open}/v/${encodeURIComponent(reference)}`);
+    assert.equal(await page.locator(".finding dd").count(), 2);
+    await look(page, `paper-${language}`);
+    assert.equal((await page.goto(`http://${open}/v/nobody-has-this`)).status(), 404);
+    await look(page, `paper-unknown-${language}`);
+    await own.close();
+  }
+  assert.match((await verify("fr", "presented", presented))[0], /mind/);
+  assert.deepEqual([...new Set(faults)], []);
+  console.log("walked: no fault");
+} finally {
+  await browser.close();
+  server.child.removeAllListeners("exit");
+  server.child.kill();
+  rmSync(folder, { recursive: true, force: true });
+}
