@@ -6,6 +6,11 @@
 //! to left is written word by word from its left end, whereas ISO 32000-1, 14.8.2.3.3 wants the words in
 //! the order of reading, each turned round.
 
+#![expect(
+    clippy::mutable_key_type,
+    reason = "a font is compared by its identity, not by what it remembers"
+)]
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -286,7 +291,7 @@ fn parts(text: &str, count: usize) -> Option<Vec<Range<usize>>> {
     let (at, _) = text.char_indices().find(|(_, c)| is_combining_mark(*c))?;
     let marks: Vec<_> = text[at..].char_indices().map(|(start, c)| (at + start, c)).collect();
     let certain = at > 0 && marks.iter().all(|(_, c)| is_combining_mark(*c));
-    let mut parts = vec![0..at];
+    let mut parts = Vec::from([Range { start: 0, end: at }]);
     if count == 1 {
         parts.push(at..text.len());
     } else if count == marks.len() {

@@ -96,8 +96,8 @@ fn path(tag: &str, name: &str) -> PathBuf {
 
 impl Picture {
     fn of(page: &typst_layout::Page) -> Self {
-        let mut options = RenderOptions::default();
-        options.pixel_per_pt = (RESOLUTION / 72.0).try_into().unwrap();
+        let pixel_per_pt = (RESOLUTION / 72.0).into();
+        let options = RenderOptions { pixel_per_pt, ..RenderOptions::default() };
         let drawn = render(page, &options);
         let grey = |rgba: &[u8]| {
             let light = 0.299 * f64::from(rgba[0])
@@ -139,7 +139,7 @@ impl Picture {
         let row = info.line_size;
         let pixel = |x: u32, y: u32| {
             let byte = packed[y as usize * row + x as usize / 2];
-            if x % 2 == 0 { byte >> 4 } else { byte & 15 }
+            if x.is_multiple_of(2) { byte >> 4 } else { byte & 15 }
         };
         let pixels = (0..info.height).flat_map(|y| (0..info.width).map(move |x| (x, y)));
         let pixels = pixels.map(|(x, y)| pixel(x, y)).collect();

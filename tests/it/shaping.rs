@@ -156,7 +156,7 @@ fn gather(frame: &Frame, blocks: &mut Vec<Vec<(Point, TextItem)>>) {
         if runs.is_empty() {
             gather(&group.frame, blocks);
         } else {
-            runs.sort_by(|a, b| a.0.x.cmp(&b.0.x));
+            runs.sort_by_key(|it| it.0.x);
             blocks.push(runs);
         }
     }

@@ -78,6 +78,10 @@ struct Seen {
 
 impl Work {
     fn new(kind: &str, languages: &str) -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the benchmark reads the environment of its run"
+        )]
         let assets = match std::env::var_os("ASSETS") {
             Some(folder) => Assets::overlaid(folder.as_ref()).expect("a folder of assets"),
             None => Assets::embedded(),

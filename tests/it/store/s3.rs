@@ -31,7 +31,7 @@ impl Server {
     }
 
     fn launch(folder: &tempfile::TempDir, port: u16) -> Child {
-        let process = Command::new("s3s-fs")
+        let mut process = Command::new("s3s-fs")
             .args(["--access-key", "key", "--secret-key", "secret", "--host", "127.0.0.1"])
             .args(["--port", &port.to_string()])
             .arg(folder.path())
@@ -45,6 +45,8 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
+        process.kill().unwrap();
+        process.wait().unwrap();
         panic!("s3s-fs does not answer");
     }
 
