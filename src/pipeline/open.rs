@@ -53,6 +53,10 @@ impl Pipeline {
         rulebook: Rulebook,
         config: &Config,
     ) -> Result<Arc<Self>, OpenError> {
+        let rulebook = match config.is_trial() {
+            true => rulebook,
+            false => rulebook.for_production(&config.languages.accepted_drafts)?,
+        };
         let renderer = Renderer::new(assets, &rulebook)?;
         let mailer = Mailer::new(assets, MailOptions { domain: config.mail.domain.clone() })?;
         let sealer = config.sealer()?;

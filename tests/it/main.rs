@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests read the environment of their run")]
 
 mod cli;
+mod config;
 mod database;
 mod deliver;
 mod document;
