@@ -8,6 +8,8 @@ mod check;
 mod completions;
 mod deliveries;
 mod demo;
+mod erase;
+mod export;
 mod extend;
 mod issue;
 mod journey;
@@ -45,10 +47,14 @@ use crate::seal::verify::WordsError;
 use crate::store::StoreError;
 use crate::telemetry::Log;
 
+/// The version, and the commit it was built from.
+const LONG_VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("PARAPHE_COMMIT"), ")");
+
 /// Turns contract data into signable CAI and CAIF contracts and convocation letters, in French and
 /// the applicant's language.
 #[derive(Debug, Parser)]
-#[command(name = "paraphe", version, max_term_width = 100)]
+#[command(name = "paraphe", version, long_version = LONG_VERSION, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     options: Options,
@@ -107,6 +113,10 @@ enum Verb {
     Backup(backup::Backup),
     /// Bring a backup into an empty place
     Restore(backup::Restore),
+    /// Forget a dossier for good, or all whose time is over
+    Erase(erase::Erase),
+    /// Put all that is kept about a dossier into one archive, for the person
+    Export(export::Export),
     /// Make or change the operator's key
     Keys(keys::Keys),
     /// Say who signed a PDF, when, and what changed since
@@ -193,6 +203,8 @@ impl Cli {
             Verb::Deliveries(it) => it.run(options),
             Verb::Backup(it) => it.run(options),
             Verb::Restore(it) => it.run(options),
+            Verb::Erase(it) => it.run(options),
+            Verb::Export(it) => it.run(options),
             Verb::Keys(it) => it.run(options),
             Verb::Verify(it) => it.run(options),
             Verb::Merge(it) => it.run(options),

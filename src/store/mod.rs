@@ -16,6 +16,7 @@ mod erasure;
 mod error;
 mod keyring;
 mod ledger;
+mod mail;
 mod merges;
 mod outbox;
 mod prepare;

@@ -8,6 +8,7 @@ mod config;
 mod database;
 mod deliver;
 mod document;
+mod erasure;
 mod extraction;
 mod harness;
 mod http;
