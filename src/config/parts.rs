@@ -213,13 +213,3 @@ fn percent_encoded(bytes: &[u8]) -> String {
     };
     bytes.iter().map(encode).collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::percent_encoded;
-
-    #[test]
-    fn a_password_does_not_end_the_user_part() {
-        assert_eq!(percent_encoded(b"a@b:c/ d"), "a%40b%3Ac%2F%20d");
-    }
-}

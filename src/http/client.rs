@@ -58,27 +58,11 @@ pub(super) async fn note(
 }
 
 /// The last address that no trusted proxy has: what stands before it, anybody may have written.
-fn behind(peer: IpAddr, forwarded: Option<&str>, trusted: &[String]) -> IpAddr {
+pub fn behind(peer: IpAddr, forwarded: Option<&str>, trusted: &[String]) -> IpAddr {
     let is_trusted = |it: &IpAddr| trusted.iter().any(|known| *known == it.to_string());
     if !is_trusted(&peer) {
         return peer;
     }
     let hops = forwarded.unwrap_or_default().rsplit(',').map_while(|it| it.trim().parse().ok());
     hops.into_iter().find(|it| !is_trusted(it)).unwrap_or(peer)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::behind;
-
-    #[test]
-    fn nobody_forges_an_address_past_a_trusted_proxy() {
-        let trusted = ["10.0.0.1".to_owned()];
-        let seen =
-            |peer: &str, forwarded| behind(peer.parse().unwrap(), forwarded, &trusted).to_string();
-        assert_eq!(seen("192.0.2.7", Some("198.51.100.1")), "192.0.2.7");
-        assert_eq!(seen("10.0.0.1", Some("198.51.100.1, 192.0.2.9")), "192.0.2.9");
-        assert_eq!(seen("10.0.0.1", Some("192.0.2.9, 10.0.0.1")), "192.0.2.9");
-        assert_eq!(seen("10.0.0.1", None), "10.0.0.1");
-    }
 }

@@ -49,7 +49,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 pub use auth::{Agent, Caller, Role};
-pub use client::{Client, RequestId};
+pub use client::{Client, RequestId, behind};
 pub use problem::{Details, Refusal, Said, language, words};
 pub use serve::{Listeners, serve};
 pub use state::{Service, ServiceError};

@@ -127,3 +127,16 @@ async fn in_production_only_accepted_drafts_are_issued() {
     let error = open(&config).await.err().unwrap().to_string();
     assert!(error.contains("\"ar\""), "{error}");
 }
+
+#[test]
+fn a_password_does_not_end_the_user_part_of_an_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let (password, key) = (folder.path().join("password"), folder.path().join("key"));
+    std::fs::write(&password, "a@b:c/ d\n").unwrap();
+    std::fs::write(&key, paraphe::store::make_operator_key()).unwrap();
+    let config = read(&format!(
+        "[store]\ndatabase = \"postgres://paraphe@db/paraphe\"\npassword_file = {password:?}\nkey_file = {key:?}\n"
+    ));
+    let options = config.unwrap().store_options().unwrap();
+    assert_eq!(options.database, "postgres://paraphe:a%40b%3Ac%2F%20d@db/paraphe");
+}
