@@ -62,7 +62,7 @@ fn all_faults_are_said_at_once_with_line_and_cure() {
                 [mail.smtp]\nhost = \"h\"\ntimeout_seconds = 6000000\n";
     let error = read(text).unwrap_err();
     let ConfigError::Faults(faults) = &error else { panic!("{error}") };
-    for (line, word) in [(1, "trial"), (3, "blobs"), (5, "number"), (8, "600")] {
+    for (line, word) in [(1, "trial"), (3, "blobs"), (5, "integer"), (8, "600")] {
         let place = format!("paraphe.toml:{line}: ");
         let fault = faults.iter().find(|it| it.contains(&place));
         let fault = fault.unwrap_or_else(|| panic!("line {line}: {faults:#?}"));
