@@ -221,7 +221,15 @@ pub(crate) fn ask(method: &str, url: &str, headers: &BTreeMap<&str, &str>, body:
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let mut response = agent.run(request.body(body).unwrap()).unwrap();
+    let request = request.body(body).unwrap();
+    // A server that refuses a long body early may hang up before it is read: then the answer is lost on the way.
+    let lost = |error: &ureq::Error| {
+        use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
+        matches!(error, ureq::Error::Io(it) if matches!(it.kind(), BrokenPipe | ConnectionReset))
+    };
+    let answers = (0..20).map(|_| agent.run(request.clone()));
+    let answer = answers.into_iter().find(|it| !it.as_ref().is_err_and(lost));
+    let mut response = answer.expect("an answer within twenty tries").unwrap();
     let text =
         |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = response.headers().iter().map(|(name, value)| (name.to_string(), text(value)));
