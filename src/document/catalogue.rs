@@ -169,6 +169,11 @@ impl Catalogue {
     /// What is wrong with this catalogue beside the French one: one line each, with key and cure.
     pub(crate) fn faults(&self, french: &Self) -> Vec<String> {
         let mut faults = Vec::new();
+        // Found once: there are a thousand sentences, and every start looks at all of them.
+        let categories: Vec<_> = self.plural.categories().collect();
+        let scripts = self.scripts();
+        let forbidden: Vec<_> =
+            self.forbidden.words.iter().map(|it| (it, it.to_lowercase())).collect();
         for (key, source) in &french.messages {
             let Some((family, _)) = plural_family(key, french) else {
                 match self.messages.get(key) {
@@ -181,7 +186,7 @@ impl Catalogue {
                 }
                 continue;
             };
-            for category in self.plural.categories() {
+            for category in &categories {
                 let key = format!("{family}.{category}");
                 if !self.messages.contains_key(&key) {
                     faults.push(format!("`{key}` is missing: this language has the plural form"));
@@ -193,16 +198,23 @@ impl Catalogue {
         for (key, message) in &self.messages {
             let family = plural_family(key, french);
             match family {
-                Some((_, category)) if !self.plural.categories().any(|it| it == category) => faults
-                    .push(format!(
-                        "`{key}`: this language has no plural form `{category}`: remove it"
-                    )),
+                Some((_, category)) if !categories.contains(&category) => faults.push(format!(
+                    "`{key}`: this language has no plural form `{category}`: remove it"
+                )),
                 None if !french.messages.contains_key(key) => {
                     faults.push(format!("`{key}` is not in the French catalogue: remove it"));
                 }
                 _ => {}
             }
-            faults.extend(self.text_faults(key, message));
+            faults.extend(text_faults(key, &message.text(), &scripts));
+            if !forbidden.is_empty() {
+                let text = message.text().to_lowercase();
+                for (word, _) in forbidden.iter().filter(|(_, it)| text.contains(it)) {
+                    faults.push(format!(
+                        "`{key}` uses the forbidden word « {word} »: choose another"
+                    ));
+                }
+            }
             if self.tag != FRENCH && is_left_over(message, french.messages.get(key)) {
                 faults.push(format!("`{key}` is still French: translate it"));
             }
@@ -223,34 +235,26 @@ impl Catalogue {
         let scripts = self.scripts();
         text.chars().all(|c| scripts.contains(&c.script()))
     }
+}
 
-    /// Faults of one sentence that need no other catalogue to be seen.
-    fn text_faults(&self, key: &str, message: &Message) -> Vec<String> {
-        use unicode_normalization::is_nfc;
-        let text = message.text();
-        let mut faults = Vec::new();
-        if text.trim().is_empty() {
-            faults.push(format!("`{key}` is empty: write the sentence"));
-        }
-        if !is_nfc(&text) {
-            faults.push(format!("`{key}` is not in Unicode normal form C: normalise the file"));
-        }
-        if let Some(c) = text.chars().find(|c| super::text::is_control(*c)) {
-            faults
-                .push(format!("`{key}` holds the control character U+{:04X}: remove it", c as u32));
-        }
-        let scripts = self.scripts();
-        if let Some(c) = text.chars().find(|c| !scripts.contains(&c.script())) {
-            let script = c.script().full_name();
-            faults.push(format!("`{key}` holds « {c} » of another script ({script}): replace it"));
-        }
-        for word in &self.forbidden.words {
-            if text.to_lowercase().contains(&word.to_lowercase()) {
-                faults.push(format!("`{key}` uses the forbidden word « {word} »: choose another"));
-            }
-        }
-        faults
+/// Faults of one sentence, in a language of these scripts, that need no other catalogue to be seen.
+fn text_faults(key: &str, text: &str, scripts: &HashSet<Script>) -> Vec<String> {
+    use unicode_normalization::is_nfc;
+    let mut faults = Vec::new();
+    if text.trim().is_empty() {
+        faults.push(format!("`{key}` is empty: write the sentence"));
     }
+    if !is_nfc(text) {
+        faults.push(format!("`{key}` is not in Unicode normal form C: normalise the file"));
+    }
+    if let Some(c) = text.chars().find(|c| super::text::is_control(*c)) {
+        faults.push(format!("`{key}` holds the control character U+{:04X}: remove it", c as u32));
+    }
+    if let Some(c) = text.chars().find(|c| !scripts.contains(&c.script())) {
+        let script = c.script().full_name();
+        faults.push(format!("`{key}` holds « {c} » of another script ({script}): replace it"));
+    }
+    faults
 }
 
 /// The plural rules of a language (CLDR).

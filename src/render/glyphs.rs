@@ -37,8 +37,12 @@ impl Glyphs {
             let countries =
                 rulebook.countries[tag].iter().map(|(key, it)| (key.as_str(), it.clone()));
             let words = catalogue.words().map(|text| ("name, dates", text.to_owned()));
-            for (key, text) in sentences.chain(countries).chain(words) {
-                for c in glyphs.lacking(&text, &catalogue.fonts, Family::len) {
+            let texts: Vec<_> = sentences.chain(countries).chain(words).collect();
+            // Each character is looked up once: in a font that costs more than in a text.
+            let printed: BTreeSet<char> = texts.iter().flat_map(|(_, it)| it.chars()).collect();
+            let lacking = glyphs.lacking(printed, &catalogue.fonts, Family::len);
+            for (key, text) in &texts {
+                for c in text.chars().filter(|c| lacking.contains(c)) {
                     let code = u32::from(c);
                     faults.push(format!("{path}: `{key}`: no font has « {c} » (U+{code:04X})"));
                 }
@@ -51,9 +55,13 @@ impl Glyphs {
     pub(super) fn missing(&self, document: &Document, content: &Content) -> Vec<Problem> {
         let (mut unknown, mut unknown_own) = (BTreeSet::new(), BTreeSet::new());
         content.each_printed(&mut |datum| match datum {
-            Printed::Latin(text) => unknown.extend(self.lacking(text, &self.data, Family::len)),
+            Printed::Latin(text) => {
+                unknown.extend(self.lacking(text.chars(), &self.data, Family::len))
+            }
             // Such a name is never bold.
-            Printed::Own(it) => unknown_own.extend(self.lacking(it.name(), it.fonts(), |_| 1)),
+            Printed::Own(it) => {
+                unknown_own.extend(self.lacking(it.name().chars(), it.fonts(), |_| 1));
+            }
         });
         let mut fields: BTreeMap<String, BTreeSet<char>> = BTreeMap::new();
         document.each_string(|pointer, text| {
@@ -74,11 +82,11 @@ impl Glyphs {
             .collect()
     }
 
-    /// The characters of a text that none of the fonts has in as many of its weights as are `wanted`;
-    /// spaces need no glyph.
+    /// Which characters none of the fonts has in as many of its weights as are `wanted`; spaces need no
+    /// glyph.
     fn lacking(
         &self,
-        text: &str,
+        characters: impl IntoIterator<Item = char>,
         fonts: &[String],
         wanted: impl Fn(&Family) -> usize,
     ) -> Vec<char> {
@@ -87,7 +95,7 @@ impl Glyphs {
             family.iter().take(wanted(family)).all(|file| file.contains(u32::from(c)))
         };
         let printed = |c: char| c.is_whitespace() || families.iter().any(|it| has(it, c));
-        text.chars().filter(|c| !printed(*c)).collect()
+        characters.into_iter().filter(|c| !printed(*c)).collect()
     }
 }
 

@@ -233,10 +233,15 @@ def thread_ns(process: int) -> int:
 
 def peak_mb() -> float:
     """The largest resident memory of this process and those below it, shared pages counted once for each."""
-    peaks = re.findall(
-        r"VmHWM:\s+(\d+) kB", "".join(Path(f"/proc/{each}/status").read_text() for each in [os.getpid(), *children(os.getpid())])
-    )
-    return sum(map(int, peaks)) / 1024
+    return sum(map(peak_kb, [os.getpid(), *children(os.getpid())])) / 1024
+
+
+def peak_kb(process: int) -> int:
+    try:
+        told = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
+    except OSError:  # it has just ended
+        return 0
+    return int(told[1]) if told else 0
 
 
 ENGINES: dict[str, Engine] = {}
