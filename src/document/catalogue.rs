@@ -61,6 +61,9 @@ pub struct Catalogue {
     pub stamps: BTreeMap<String, String>,
     #[serde(skip)]
     pub(super) stale: Vec<String>,
+    /// On which line of its file each key stands first.
+    #[serde(skip)]
+    lines: BTreeMap<String, usize>,
     #[serde(skip)]
     plural: Plural,
 }
@@ -131,7 +134,19 @@ impl Catalogue {
         let mut catalogue: Self =
             toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
         catalogue.plural = Plural::of(&catalogue.lang)?;
+        for (index, line) in text.lines().enumerate() {
+            if let Some((key, _)) = line.split_once('=') {
+                let key = key.trim().trim_matches('"').to_owned();
+                catalogue.lines.entry(key).or_insert(index + 1);
+            }
+        }
         Ok(catalogue)
+    }
+
+    /// A fault of this catalogue for whoever mends it: file, line where the key is there, key and cure.
+    pub(crate) fn fault(&self, key: &str, cure: &str) -> String {
+        let line = self.lines.get(key).map(|line| format!(":{line}")).unwrap_or_default();
+        format!("templates/locales/{}.toml{line}: `{key}`{cure}", self.tag)
     }
 
     /// The message of a key that loading has checked to be there.
@@ -160,10 +175,14 @@ impl Catalogue {
         self.say(&key, &Values::from([("n", Value::raw(n.to_string()))]))
     }
 
-    /// The words that stand outside its sentences: its name, the months, the days of the week.
-    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
-        let dates = self.dates.months.iter().chain(&self.dates.weekdays).chain(&self.dates.list);
-        dates.chain([&self.name, &self.space]).map(String::as_str)
+    /// The words that stand outside its sentences, by their key: its name, the months, the days of the week, the patterns.
+    pub(crate) fn words(&self) -> impl Iterator<Item = (&str, String)> {
+        let dates = &self.dates;
+        let lists = [("months", dates.months.as_slice()), ("weekdays", dates.weekdays.as_slice())];
+        let lists = lists.into_iter().chain([("list", dates.list.as_slice())]);
+        let words = lists.flat_map(|(key, words)| words.iter().map(move |it| (key, it.clone())));
+        let own = [("name", self.name.clone()), ("space", self.space.clone())];
+        words.chain(own).chain(dates.patterns().map(|(key, it, _)| (key, it.text())))
     }
 
     /// What is wrong with this catalogue beside the French one: one line each, with key and cure.
@@ -172,16 +191,15 @@ impl Catalogue {
         // Found once: there are a thousand sentences, and every start looks at all of them.
         let categories: Vec<_> = self.plural.categories().collect();
         let scripts = self.scripts();
-        let forbidden: Vec<_> =
-            self.forbidden.words.iter().map(|it| (it, it.to_lowercase())).collect();
         for (key, source) in &french.messages {
             let Some((family, _)) = plural_family(key, french) else {
                 match self.messages.get(key) {
-                    None => faults.push(format!("`{key}` is missing: translate it")),
-                    Some(message) if message.names() != source.names() => faults.push(format!(
-                        "`{key}` must use exactly these values: {}",
-                        braces(&source.names())
-                    )),
+                    None => faults.push(self.fault(key, " is missing: translate it")),
+                    Some(message) if message.names() != source.names() => {
+                        let values = braces(&source.names());
+                        let cure = format!(" must use exactly these values: {values}");
+                        faults.push(self.fault(key, &cure));
+                    }
                     Some(_) => {}
                 }
                 continue;
@@ -189,7 +207,7 @@ impl Catalogue {
             for category in &categories {
                 let key = format!("{family}.{category}");
                 if !self.messages.contains_key(&key) {
-                    faults.push(format!("`{key}` is missing: this language has the plural form"));
+                    faults.push(self.fault(&key, " is missing: this language has the plural form"));
                 }
             }
         }
@@ -198,25 +216,36 @@ impl Catalogue {
         for (key, message) in &self.messages {
             let family = plural_family(key, french);
             match family {
-                Some((_, category)) if !categories.contains(&category) => faults.push(format!(
-                    "`{key}`: this language has no plural form `{category}`: remove it"
-                )),
+                Some((_, category)) if !categories.contains(&category) => {
+                    let cure =
+                        format!(": this language has no plural form `{category}`: remove it");
+                    faults.push(self.fault(key, &cure));
+                }
                 None if !french.messages.contains_key(key) => {
-                    faults.push(format!("`{key}` is not in the French catalogue: remove it"));
+                    faults.push(self.fault(key, " is not in the French catalogue: remove it"));
                 }
                 _ => {}
             }
-            faults.extend(text_faults(key, &message.text(), &scripts));
-            if !forbidden.is_empty() {
-                let text = message.text().to_lowercase();
-                for (word, _) in forbidden.iter().filter(|(_, it)| text.contains(it)) {
-                    faults.push(format!(
-                        "`{key}` uses the forbidden word « {word} »: choose another"
-                    ));
-                }
+            let text = message.text();
+            if text.trim().is_empty() {
+                faults.push(self.fault(key, " is empty: write the sentence"));
             }
+            faults.extend(self.text_faults(key, &text, &scripts));
             if self.tag != FRENCH && is_left_over(message, french.messages.get(key)) {
-                faults.push(format!("`{key}` is still French: translate it"));
+                faults.push(self.fault(key, " is still French: translate it"));
+            }
+        }
+        let words = self.words();
+        faults.extend(words.flat_map(|(key, text)| self.text_faults(key, &text, &scripts)));
+        for (key, pattern, values) in self.dates.patterns() {
+            let names = pattern.names();
+            let wanted = french.dates.patterns().find(|it| it.0 == key);
+            let wanted = wanted.map(|it| it.1.names()).unwrap_or_default();
+            let known = names.iter().all(|it| values.contains(it));
+            if !known || !wanted.iter().all(|it| names.contains(it)) {
+                let (wanted, values) = (braces(&wanted), braces(values));
+                let cure = format!(" must use the values {wanted}, and no other than {values}");
+                faults.push(self.fault(key, &cure));
             }
         }
         faults
@@ -235,26 +264,52 @@ impl Catalogue {
         let scripts = self.scripts();
         text.chars().all(|c| scripts.contains(&c.script()))
     }
+
+    /// Faults of one text, in a language of these scripts, that need no other catalogue to be seen.
+    fn text_faults(&self, key: &str, text: &str, scripts: &HashSet<Script>) -> Vec<String> {
+        let mut faults = Vec::new();
+        if !unicode_normalization::is_nfc(text) {
+            faults.push(" is not in Unicode normal form C: normalise the file".to_owned());
+        }
+        if let Some(c) = text.chars().find(|c| super::text::is_control(*c)) {
+            let code = u32::from(c);
+            faults.push(format!(" holds the control character U+{code:04X}: remove it"));
+        }
+        if let Some(c) = text.chars().find(|c| !scripts.contains(&c.script())) {
+            let script = c.script().full_name();
+            faults.push(format!(" holds « {c} » of another script ({script}): replace it"));
+        }
+        for word in &self.forbidden.words {
+            if text.to_lowercase().contains(&word.to_lowercase()) {
+                faults.push(format!(" uses the forbidden word « {word} »: choose another"));
+            }
+        }
+        faults.iter().map(|cure| self.fault(key, cure)).collect()
+    }
 }
 
-/// Faults of one sentence, in a language of these scripts, that need no other catalogue to be seen.
-fn text_faults(key: &str, text: &str, scripts: &HashSet<Script>) -> Vec<String> {
-    use unicode_normalization::is_nfc;
-    let mut faults = Vec::new();
-    if text.trim().is_empty() {
-        faults.push(format!("`{key}` is empty: write the sentence"));
+impl Dates {
+    /// The patterns, each with its key and the values there are for it.
+    fn patterns(&self) -> impl Iterator<Item = (&'static str, &Message, &'static [&'static str])> {
+        const DAY: &[&str] = &["day", "month", "weekday", "year"];
+        let days = [
+            ("full", &self.full),
+            ("long", &self.long),
+            ("month", &self.month),
+            ("short", &self.short),
+        ];
+        let hours = [("time", &self.time), ("hour", &self.hour)];
+        days.map(|(key, it)| (key, it, DAY))
+            .into_iter()
+            .chain(hours.map(|(key, it)| (key, it, ["hour", "minute"].as_slice())))
+            .chain([("range", &self.range, ["start", "end"].as_slice())])
     }
-    if !is_nfc(text) {
-        faults.push(format!("`{key}` is not in Unicode normal form C: normalise the file"));
+
+    /// What is printed as French data in any language, by its key.
+    pub(crate) fn data(&self) -> impl Iterator<Item = (&str, String)> {
+        let first = self.first.iter().map(|it| ("first", it.clone()));
+        first.chain([("time", self.time.text()), ("hour", self.hour.text())])
     }
-    if let Some(c) = text.chars().find(|c| super::text::is_control(*c)) {
-        faults.push(format!("`{key}` holds the control character U+{:04X}: remove it", c as u32));
-    }
-    if let Some(c) = text.chars().find(|c| !scripts.contains(&c.script())) {
-        let script = c.script().full_name();
-        faults.push(format!("`{key}` holds « {c} » of another script ({script}): replace it"));
-    }
-    faults
 }
 
 /// The plural rules of a language (CLDR).

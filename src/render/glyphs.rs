@@ -29,22 +29,31 @@ impl Glyphs {
         let families = names.filter_map(|name| Some((name.clone(), family(book, name)?))).collect();
         let glyphs = Self { families, data: rulebook.french().fonts.clone() };
         for (tag, catalogue) in &rulebook.catalogues {
-            let path = format!("templates/locales/{tag}.toml");
             for name in catalogue.fonts.iter().filter(|it| !glyphs.families.contains_key(*it)) {
-                faults.push(format!("{path}: fonts: there is no font \"{name}\" in fonts/"));
+                faults
+                    .push(catalogue.fault("fonts", &format!(": no \"{name}\" in fonts/: add it")));
             }
+            let own = catalogue.fonts.as_slice();
             let sentences = catalogue.messages.iter().map(|(key, it)| (key.as_str(), it.text()));
-            let countries =
-                rulebook.countries[tag].iter().map(|(key, it)| (key.as_str(), it.clone()));
-            let words = catalogue.words().map(|text| ("name, dates", text.to_owned()));
-            let texts: Vec<_> = sentences.chain(countries).chain(words).collect();
-            // Each character is looked up once: in a font that costs more than in a text.
-            let printed: BTreeSet<char> = texts.iter().flat_map(|(_, it)| it.chars()).collect();
-            let lacking = glyphs.lacking(printed, &catalogue.fonts, Family::len);
-            for (key, text) in &texts {
-                for c in text.chars().filter(|c| lacking.contains(c)) {
+            let texts: Vec<_> = sentences.chain(catalogue.words()).collect();
+            let data: Vec<_> = catalogue.dates.data().collect();
+            for (texts, fonts) in [(&texts, own), (&data, &glyphs.data)] {
+                // Each character is looked up once: in a font that costs more than in a text.
+                let printed: BTreeSet<char> = texts.iter().flat_map(|(_, it)| it.chars()).collect();
+                let lacking = glyphs.lacking(printed, fonts, Family::len);
+                for (key, text) in texts {
+                    for c in text.chars().filter(|c| lacking.contains(c)) {
+                        let code = u32::from(c);
+                        let cure = format!(": no font has « {c} » (U+{code:04X}): choose another");
+                        faults.push(catalogue.fault(key, &cure));
+                    }
+                }
+            }
+            for (key, text) in &rulebook.countries[tag] {
+                for c in glyphs.lacking(text.chars(), own, Family::len) {
                     let code = u32::from(c);
-                    faults.push(format!("{path}: `{key}`: no font has « {c} » (U+{code:04X})"));
+                    let place = format!("templates/countries/{tag}.toml: `{key}`");
+                    faults.push(format!("{place}: no font has « {c} » (U+{code:04X})"));
                 }
             }
         }
@@ -56,11 +65,11 @@ impl Glyphs {
         let (mut unknown, mut unknown_own) = (BTreeSet::new(), BTreeSet::new());
         content.each_printed(&mut |datum| match datum {
             Printed::Latin(text) => {
-                unknown.extend(self.lacking(text.chars(), &self.data, Family::len))
+                unknown.extend(self.lacking(text.chars(), &self.data, Family::len));
             }
             // Such a name is never bold.
             Printed::Own(it) => {
-                unknown_own.extend(self.lacking(it.name().chars(), it.fonts(), |_| 1));
+                unknown_own.extend(self.lacking(it.name().chars(), it.fonts(), |_| 1))
             }
         });
         let mut fields: BTreeMap<String, BTreeSet<char>> = BTreeMap::new();

@@ -48,6 +48,11 @@ fn a_catalogue_with_a_fault_is_refused_with_file_key_and_cure() {
             "`unit.hours.one` is missing",
         ),
         (english.replace("direction = \"ltr\"", "direction = \"up\""), "line 6"),
+        (english.replace("{hour}:{minute}", "{hour}:{minutes}"), "`time` must use the values"),
+        (
+            english.replace("range = \"from", "range = \"из"),
+            "`range` holds « и » of another script",
+        ),
         (english.replace("tag = \"en\"", "tag = \"xx\""), "is not the file's name"),
     ] {
         let folder = overlay(&[("templates/locales/en.toml", &broken)]);
@@ -56,6 +61,12 @@ fn a_catalogue_with_a_fault_is_refused_with_file_key_and_cure() {
             loaded.err().unwrap_or_else(|| panic!("loaded without « {expected} »")).to_string();
         assert!(error.contains("templates/locales/en.toml"), "{error}");
         assert!(error.contains(expected), "{expected} in {error}");
+        if broken.lines().count() == english.lines().count() && !expected.contains("missing") {
+            let line = broken.lines().zip(english.lines()).position(|(a, b)| a != b).unwrap() + 1;
+            let places =
+                [format!("en.toml:{line}: "), format!("line {line}"), "file's name".into()];
+            assert!(places.iter().any(|it| error.contains(it)), "line {line} in {error}");
+        }
     }
 }
 
@@ -77,39 +88,18 @@ fn a_glyph_that_no_font_of_the_language_has_is_refused() {
     let rulebook = Rulebook::load(&assets).unwrap();
     let Err(error) = paraphe::render::Renderer::new(&assets, &rulebook) else { panic!("loaded") };
     assert!(error.to_string().contains("`free.title`: no font has « ☂ »"), "{error}");
+
+    // A time is set in the fonts of French, in every language.
+    let text = source("templates/locales/ar.toml").replace("{hour}:00", "{hour} س");
+    let folder = overlay(&[("templates/locales/ar.toml", &text)]);
+    let assets = Assets::overlaid(folder.path()).unwrap();
+    let rulebook = Rulebook::load(&assets).unwrap();
+    let Err(error) = paraphe::render::Renderer::new(&assets, &rulebook) else { panic!("loaded") };
+    assert!(error.to_string().contains("`hour`: no font has « س »"), "{error}");
 }
 
-/// Sentences that no page names by its key: results that the page behind the QR code chooses, and some translated beforehand.
-const AWAITED: &[&str] = &[
-    "mail.link.wrong",
-    "mail.link.closed",
-    "mail.verify",
-    "signing.for",
-    "signing.email.label",
-    "signing.email.wrong",
-    "signing.email.none",
-    "signing.sign.redo",
-    "signing.waiting.applicant",
-    "signing.waiting.authority",
-    "signing.already",
-    "verification.known",
-    "verification.known.means",
-    "verification.genuine",
-    "verification.genuine.means",
-    "verification.replaced.means",
-    "verification.cancelled",
-    "verification.cancelled.means",
-    "verification.partly_signed",
-    "verification.partly_signed.means",
-    "verification.changed",
-    "verification.changed.means",
-    "verification.foreign",
-    "verification.foreign.means",
-    "verification.not_found",
-    "verification.not_found.means",
-    "verification.not_pdf",
-    "verification.too_large",
-];
+/// Sentences that no page names yet: those of the page behind a link of a mail.
+const AWAITED: &[&str] = &["mail.link.wrong", "mail.link.closed"];
 
 /// A sentence that nothing prints would be translated for nothing.
 #[test]
@@ -119,6 +109,7 @@ fn every_sentence_is_used() {
         gather(folder, &mut users);
     }
     gather("templates/desk", &mut users);
+    let findings = source("src/http/public.rs");
     let families: BTreeSet<&str> = [
         "category",
         "skills",
@@ -142,12 +133,17 @@ fn every_sentence_is_used() {
         .filter(|key| {
             let base = key.rsplit_once('.').map_or(key.as_str(), |it| it.0);
             let quoted = |name: &str| users.contains(&format!("\"{name}\""));
-            // The pages of the desk write `say.sign_how`.
+            // The pages of the desk write `say.sign_how`, or `say["for"]` for a word of their own language.
             let said = key.split_once('.').map_or("", |it| it.1).replace('.', "_");
+            let listed = users.contains(&format!("say[\"{said}\"]"));
             let said = users.match_indices(&format!("say.{said}")).any(|(at, it)| {
                 !users[at + it.len()..].starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
             });
-            let named = said || quoted(key) || (base.contains('.') && quoted(base));
+            // The page behind the mark on a paper chooses its finding by the middle of the key.
+            let finding = key.strip_prefix("verification.").map(|it| it.trim_end_matches(".means"));
+            let found = finding.is_some_and(|it| findings.contains(&format!("(\"{it}\", ")));
+            let named =
+                said || listed || found || quoted(key) || (base.contains('.') && quoted(base));
             let of_family = families.iter().any(|it| key.starts_with(&format!("{it}.")));
             let title = key.starts_with("conv.") && key.ends_with(".title");
             !(named || of_family || title)
@@ -159,6 +155,34 @@ fn every_sentence_is_used() {
     let printed = AWAITED.iter().filter(|it| unused.iter().all(|key| key.as_str() != **it));
     let printed: Vec<_> = printed.collect();
     assert!(printed.is_empty(), "printed now, take them out of AWAITED: {printed:?}");
+}
+
+/// Where many read the hours of a day from six in the morning, a time says which half of the day it is in, and that it is
+/// the time of French clocks.
+#[test]
+fn a_time_cannot_be_read_off_another_clock() {
+    const CLOCKS: [(&str, &str); 3] = [("am", "በፈረንሳይ"), ("ti", "ፈረንሳ"), ("so", "Faransiiska")];
+    const HALVES: [(&str, &str, &str, &str); 2] = [
+        ("11:30", "12:30", "morning", "11\u{a0}h\u{a0}30"),
+        ("12:00", "14:00", "afternoon", "12\u{a0}h"),
+    ];
+    for (tag, clock) in CLOCKS {
+        let catalogue = SHOP.rulebook.catalogue(tag);
+        for key in ["when.session", "when.weekly", "fact.time.morning", "fact.time.afternoon"] {
+            let text = catalogue.message(key).text();
+            assert!(text.contains(clock), "{tag}: {key}: {text}");
+        }
+        for (start, end, half, in_french) in HALVES {
+            let mut data = letter(tag);
+            data["appointment"]["sessions"][0]["start"] = start.into();
+            data["appointment"]["sessions"][0]["end"] = end.into();
+            let said = crate::tagged::read(&SHOP.render(&data));
+            let words = |tag: &str| crate::tagged::words(&said, Some(tag));
+            let half = catalogue.message(&format!("fact.time.{half}")).text();
+            assert!(words(tag).contains(&half), "{tag} {start}: {half} in {}", words(tag));
+            assert!(words("fr").contains(in_french), "{tag} {start} in {}", words("fr"));
+        }
+    }
 }
 
 /// « Madame » comes before a name, 女士 after it: the catalogue says, not the code.

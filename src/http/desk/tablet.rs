@@ -17,7 +17,7 @@ use super::super::page::{self, Side};
 use super::super::problem::Refusal;
 use super::super::state::Service;
 use super::sitting::{COOKIE, Contract, Sitting, Tablet};
-use crate::document::{Catalogue, Datum, Values};
+use crate::document::{Catalogue, Datum, Signatory, Values};
 use crate::seal::{Act, Evidence, Presented, Strokes};
 use crate::store::State as Stage;
 
@@ -69,6 +69,8 @@ pub(super) async fn enter(
 /// What fills the page.
 #[derive(Serialize)]
 struct Shown<'a> {
+    /// The step it begins with.
+    start: &'static str,
     side: Side<'a>,
     say: BTreeMap<String, String>,
     capacity: String,
@@ -84,7 +86,11 @@ pub(super) async fn show(
 ) -> Result<Response, Refusal> {
     let caller = sitting.caller();
     let contract = Contract::load(&service, &caller, sitting.document).await?;
-    let (contract, pages) = contract.reading(&service, &caller).await?;
+    let (start, (contract, pages)) = match contract.version == sitting.version {
+        true => ("welcome", contract.reading(&service, &caller).await?),
+        false if signed(&contract, &sitting.field) => ("already", (contract, Vec::new())),
+        false => ("replaced", (contract, Vec::new())),
+    };
     let document = &contract.document;
     let catalogue = service.rulebook().catalogue(document.language());
     let people = document.signatories(service.rulebook());
@@ -104,6 +110,7 @@ pub(super) async fn show(
         _ => "signing.as.parent",
     };
     let values = Shown {
+        start,
         side: Side::of(catalogue),
         say: sentences(catalogue, &values),
         capacity: catalogue.say(capacity, &values).plain(),
@@ -158,14 +165,18 @@ pub(super) enum Decision {
     Refuse,
     /// Asks for time.
     Later,
+    /// Says that something in the contract is wrong: the agent corrects it.
+    Mistake,
     /// Nobody is there any more.
     Leave,
 }
 
 /// What it has come to.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Outcome {
     complete: bool,
+    /// Who signs next, each in a sentence.
+    waiting: Vec<String>,
 }
 
 /// Keeps a decision.
@@ -180,8 +191,8 @@ pub(super) async fn act(
     let (id, field) = (sitting.document, sitting.field.as_str());
     let noted = match decision {
         Decision::Sign { strokes, pages, interpreter } => {
-            let complete = sign(&service, &sitting, strokes, &pages, interpreter, &headers).await?;
-            return Ok(Json(Outcome { complete }).into_response());
+            let outcome = sign(&service, &sitting, strokes, &pages, interpreter, &headers).await?;
+            return Ok(Json(outcome).into_response());
         }
         Decision::Refuse => {
             let (version, state) = (sitting.version, Stage::Refused);
@@ -190,16 +201,17 @@ pub(super) async fn act(
         }
         Decision::Unable => Some("declared_unable"),
         Decision::Later => Some("asked_for_time"),
+        Decision::Mistake => Some("reported_mistake"),
         Decision::Leave => Some("left"),
     };
     if let Some(action) = noted {
         store.note(&scope, id, action, field, at).await?;
     }
     Sitting::end(&service, &token).await?;
-    Ok(Json(Outcome { complete: false }).into_response())
+    Ok(Json(Outcome::default()).into_response())
 }
 
-/// Signs what was shown. True: with it the contract is complete.
+/// Signs what was shown.
 async fn sign(
     service: &Service,
     sitting: &Sitting,
@@ -207,15 +219,14 @@ async fn sign(
     pages: &[Presented],
     interpreter: Option<String>,
     headers: &HeaderMap,
-) -> Result<bool, Refusal> {
+) -> Result<Outcome, Refusal> {
     let (caller, at) = (sitting.caller(), service.at());
     let contract = Contract::load(service, &caller, sitting.document).await?;
+    let outcome = outcome(service, &contract, &sitting.field);
     if contract.version != sitting.version {
-        let signed =
-            contract.sealed.fields().iter().any(|it| it.name == sitting.field && it.signed);
         let detail = "the contract has changed since it was shown";
         let refusal = || Refusal::new(StatusCode::CONFLICT, "version", detail);
-        return signed.then(|| contract.sealed.turn().0.is_empty()).ok_or_else(refusal);
+        return signed(&contract, &sitting.field).then_some(outcome).ok_or_else(refusal);
     }
     let interpreter = interpreter.map(|it| it.trim().to_owned()).filter(|it| !it.is_empty());
     let heard = pages.contains(&Presented::Heard);
@@ -235,8 +246,29 @@ async fn sign(
     let act = Act::Strokes { strokes, evidence };
     let (id, field) = (sitting.document, &sitting.field);
     let pipeline = caller.pipeline(service);
-    let receipt = pipeline.sign(&caller.scope(), id, sitting.version, field, act, at).await?;
-    Ok(receipt.state == Stage::Complete)
+    pipeline.sign(&caller.scope(), id, sitting.version, field, act, at).await?;
+    Ok(outcome)
+}
+
+/// Whether a party has signed a contract.
+fn signed(contract: &Contract, field: &str) -> bool {
+    contract.sealed.fields().iter().any(|it| it.name == field && it.signed)
+}
+
+/// What it has come to once `field` is signed: whose signature is still awaited.
+fn outcome(service: &Service, contract: &Contract, field: &str) -> Outcome {
+    let catalogue = service.rulebook().catalogue(contract.document.language());
+    let people = contract.document.signatories(service.rulebook());
+    let awaited = people.iter().filter(|it| it.field != field && !signed(contract, &it.field));
+    let sentence = |it: &Signatory| match it.field.as_str() {
+        "authority" => catalogue.say("signing.waiting.authority", &Values::new()).plain(),
+        _ => {
+            let person = Values::from([("person", Datum::raw(apart(&it.name)))]);
+            catalogue.say("signing.waiting.applicant", &person).plain()
+        }
+    };
+    let waiting: Vec<_> = awaited.map(sentence).collect();
+    Outcome { complete: waiting.is_empty(), waiting }
 }
 
 /// The tablet, as its browser names it: the first 80 printable characters of ASCII.

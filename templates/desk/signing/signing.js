@@ -78,8 +78,13 @@ async function settled(decision, answer) {
   if (answer.status === 401) return show("ended");
   if (answer.status === 409 || answer.status === 412) return show("replaced");
   if (!answer.ok) return show("failed");
-  const { complete } = await answer.json();
+  const { complete, waiting } = await answer.json();
   if (decision.act !== "sign") return show(decision.act === "leave" ? "ended" : `${decision.act}-done`);
+  main.querySelector("[data-waiting]").replaceChildren(...waiting.map((words) => {
+    const it = document.createElement("p");
+    it.textContent = words;
+    return it;
+  }));
   show(complete ? "complete" : "done");
   fetch("/tablette/acte", {
     method: "POST", headers: { "Content-Type": "application/json" }, body: '{"act":"leave"}', keepalive: true,
@@ -158,3 +163,4 @@ touched();
 
 const kept = sessionStorage.getItem(pending);
 if (kept) send(JSON.parse(kept));
+else if (main.dataset.start !== "welcome") show(main.dataset.start);
