@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::journey::{journey, scope};
 use super::{Failure, Options};
 use crate::config::Config;
-use crate::deliver::{Clock, worker};
+use crate::deliver::{Clock, upkeep, worker};
 use crate::pipeline::Pipeline;
 
 /// Arguments of `worker`.
@@ -55,11 +55,12 @@ pub(super) async fn send(
     let clock = Clock::system();
     let inbox = config.inbox()?.map(|inbox| {
         let (store, clock, stop) = (store.clone(), clock.clone(), stop.clone());
-        tokio::spawn(worker::read_bounces(store, inbox, READ_EVERY, clock, stop))
+        tokio::spawn(upkeep::read_bounces(store, inbox, READ_EVERY, clock, stop))
     });
+    let files = tokio::spawn(upkeep::sweep_files(store.clone(), clock.clone(), stop.clone()));
     worker::run(store, transport, config.worker_options(), name, clock, stop).await;
-    if let Some(inbox) = inbox {
-        inbox.abort();
+    for task in inbox.into_iter().chain([files]) {
+        task.abort();
     }
     Ok(())
 }

@@ -124,6 +124,9 @@ pub struct MailSection {
     /// How often workers take back what lost workers have left [default: 20].
     #[schemars(range(min = 1, max = 3600))]
     pub sweep_seconds: Option<u32>,
+    /// How long a letter stays with a worker that gives no more sign of life [default: 180].
+    #[schemars(range(min = 2, max = 3600))]
+    pub lease_seconds: Option<u32>,
 }
 
 /// A server that takes mails.

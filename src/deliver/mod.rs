@@ -16,6 +16,7 @@ mod inbox;
 mod smtp;
 mod tls;
 mod transport;
+pub mod upkeep;
 mod webhook;
 pub mod worker;
 

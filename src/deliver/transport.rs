@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
@@ -98,14 +97,6 @@ impl Transport {
         match self {
             Self::Smtp(smtp) => smtp.connections(),
             Self::Folder(_) | Self::Memory(_) => 4,
-        }
-    }
-
-    /// How long one message can take at most.
-    pub fn longest(&self) -> Duration {
-        match self {
-            Self::Smtp(smtp) => smtp.longest(),
-            Self::Folder(_) | Self::Memory(_) => Duration::from_secs(60),
         }
     }
 

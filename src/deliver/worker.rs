@@ -15,12 +15,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::bounce::{Fate, Report};
 use super::clock::Clock;
-use super::inbox::{Inbox, InboxError, InboxOptions};
 use super::transport::{Attempt, Outgoing, Transport};
 use crate::class::Class;
-use crate::store::{Lease, Outcome, Return, Store, StoreError};
+use crate::store::{Lease, Outcome, Store, StoreError};
 
 /// How a worker goes about it.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,6 +28,8 @@ pub struct WorkerOptions {
     pub poll: u64,
     /// How often it takes back what lost workers have left, in seconds.
     pub sweep: u64,
+    /// How long a letter stays with a worker that gives no more sign of life, in seconds.
+    pub lease: u64,
     /// After which time a letter is tried again first, in seconds; then twice as long each time.
     pub first_retry: u64,
     /// The longest time between two tries, in seconds.
@@ -41,12 +41,10 @@ pub struct WorkerOptions {
 impl Default for WorkerOptions {
     /// Five minutes, ten, … four hours; thirty tries take about four days, as RFC 5321, 4.5.4.1 asks.
     fn default() -> Self {
-        Self { poll: 5, sweep: 20, first_retry: 300, longest_retry: 4 * 3600, most_tries: 30 }
+        let (first_retry, longest_retry) = (300, 4 * 3600);
+        Self { poll: 5, sweep: 20, lease: 180, first_retry, longest_retry, most_tries: 30 }
     }
 }
-
-/// How much longer than the longest transmission a lease lasts.
-const MARGIN: Duration = Duration::from_secs(60);
 
 /// How often the record of what happened is tried to be written, and the first pause between.
 const RECORD: (u32, Duration) = (8, Duration::from_millis(250));
@@ -78,8 +76,11 @@ pub async fn run(
         }
         let room = line.allowance(connections, under_way.len());
         let mut idle = false;
+        // One that waited long is let go: it is ready again when its lease is over.
+        let now = desk.clock.now();
+        waiting.retain(|it| now + it.length / 2 < it.until);
         if waiting.len() < room {
-            let lease = desk.transport.longest() + MARGIN;
+            let lease = desk.lease();
             let most = if line.broken() { room } else { AHEAD * connections };
             match desk.store.claim(name, most, lease, desk.clock.now()).await {
                 Ok(leases) => {
@@ -110,92 +111,6 @@ pub async fn run(
     }
     while under_way.join_next().await.is_some() {}
     desk.transport.close().await;
-}
-
-/// Reads the mailbox of bounces now and then, until `stop` says true.
-pub async fn read_bounces(
-    store: Store,
-    options: InboxOptions,
-    every: Duration,
-    clock: Clock,
-    mut stop: watch::Receiver<bool>,
-) {
-    let mut reachable = true;
-    while !*stop.borrow() {
-        let read = bounces(&store, &options, &clock).await;
-        if let (true, Err(error)) = (reachable, &read) {
-            tracing::error!(class = ?error.class(), "bounces cannot be read: {error}");
-        }
-        reachable = read.is_ok();
-        tokio::select! {
-            () = sleep(every) => {}
-            Ok(()) = stop.changed() => {}
-        }
-    }
-}
-
-/// Why bounces were not read to the end.
-#[derive(Debug, thiserror::Error)]
-pub enum BounceError {
-    /// See [`InboxError`].
-    #[error(transparent)]
-    Inbox(#[from] InboxError),
-    /// See [`StoreError`].
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl BounceError {
-    /// Whose turn it is.
-    pub fn class(&self) -> Class {
-        match self {
-            Self::Inbox(error) => error.class(),
-            Self::Store(error) => error.class(),
-        }
-    }
-}
-
-/// Reads the mailbox of bounces once: reports resolve what is in doubt and mark addresses. How many
-/// changed something.
-pub async fn bounces(
-    store: &Store,
-    options: &InboxOptions,
-    clock: &Clock,
-) -> Result<usize, BounceError> {
-    const AT_A_TIME: usize = 50;
-    let mut inbox = Inbox::open(options).await?;
-    let mut changed = 0;
-    loop {
-        let found = inbox.unread(AT_A_TIME).await?;
-        if found.is_empty() {
-            inbox.close().await?;
-            return Ok(changed);
-        }
-        for (uid, report) in found {
-            if let Some((delivery, report)) = report.and_then(returned) {
-                match store.returned(delivery, &report, clock.now()).await {
-                    Ok(news) => changed += usize::from(news),
-                    // A delivery of another store, or one that was erased: there is nothing to note.
-                    Err(StoreError::NotFound(_) | StoreError::Erased) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            inbox.mark(uid).await?;
-        }
-    }
-}
-
-/// What a report is to the store; a server that still tries tells nothing new.
-fn returned(report: Report) -> Option<(uuid::Uuid, Return)> {
-    let status = report.blames_the_address().then(|| report.status.clone());
-    let reply = format!("{} {}", report.status, report.diagnostic);
-    let what = match report.fate {
-        Fate::Delivered => Return::Delivered { reply },
-        Fate::Relayed => Return::Delivered { reply: format!("relayed: {reply}") },
-        Fate::Failed => Return::Bounced { reply, status },
-        Fate::Delayed => return None,
-    };
-    Some((report.delivery, what))
 }
 
 /// What the tasks of one worker share.
@@ -239,7 +154,7 @@ async fn deliver(desk: Arc<Desk>, lease: Lease) -> Option<End> {
         tell(noted.map(|_| ()), "transmitting");
         sure
     };
-    let attempt = desk.transport.send(&letter, may_leave).await;
+    let attempt = desk.holding(&lease, desk.transport.send(&letter, may_leave)).await;
     let (outcome, end) = desk.outcome(&lease, attempt)?;
     desk.settle(&lease, outcome).await;
     Some(end)
@@ -270,6 +185,25 @@ impl Desk {
             }
             Attempt::Withdrawn => return None,
         })
+    }
+
+    fn lease(&self) -> Duration {
+        Duration::from_secs(self.options.lease.max(1))
+    }
+
+    /// Does something with a letter and gives signs of life meanwhile: a server may take its time, and a lease ends
+    /// soon after its worker all the same.
+    async fn holding<T>(&self, lease: &Lease, work: impl Future<Output = T>) -> T {
+        let signs = async {
+            loop {
+                sleep(self.lease() / 4).await;
+                tell(self.store.renew(lease, self.clock.now()).await.map(|_| ()), "renew");
+            }
+        };
+        tokio::select! {
+            done = work => done,
+            never = signs => never,
+        }
     }
 
     /// When a letter is tried again.
@@ -356,7 +290,7 @@ impl Line {
 }
 
 /// An error of the store, for the operator.
-fn tell(result: Result<(), StoreError>, doing: &str) {
+pub(super) fn tell(result: Result<(), StoreError>, doing: &str) {
     if let Err(error) = result {
         tracing::error!(class = ?error.class(), "the store, {doing}: {error}");
     }

@@ -58,25 +58,31 @@ pub struct S3Options {
 
 /// The files, by name. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Blobs(Arc<dyn ObjectStore>);
+pub(super) struct Blobs {
+    store: Arc<dyn ObjectStore>,
+    /// Where the store is a folder.
+    folder: Option<PathBuf>,
+}
 
 impl Blobs {
     pub(super) fn open(options: &BlobOptions) -> Result<Self, StoreError> {
-        Ok(Self(match options {
+        let (store, folder): (Arc<dyn ObjectStore>, _) = match options {
             BlobOptions::Folder(path) => {
                 std::fs::create_dir_all(path).map_err(StoreError::file(path))?;
-                Arc::new(LocalFileSystem::new_with_prefix(path)?.with_fsync(true))
+                let store = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
+                (Arc::new(store), Some(path.clone()))
             }
-            BlobOptions::S3(it) => Arc::new(s3(it)?),
-            BlobOptions::Memory => Arc::new(InMemory::new()),
-        }))
+            BlobOptions::S3(it) => (Arc::new(s3(it)?), None),
+            BlobOptions::Memory => (Arc::new(InMemory::new()), None),
+        };
+        Ok(Self { store, folder })
     }
 
     /// Keeps bytes and names them. The same bytes have the same name and are kept once.
     pub(super) async fn put(&self, bytes: Vec<u8>) -> Result<String, StoreError> {
         let name = hex(&Sha256::digest(&bytes));
         let create = PutOptions::from(PutMode::Create);
-        match self.0.put_opts(&path(&name), bytes.into(), create).await {
+        match self.store.put_opts(&path(&name), bytes.into(), create).await {
             Ok(_) | Err(Error::AlreadyExists { .. }) => Ok(name),
             Err(error) => Err(error.into()),
         }
@@ -84,7 +90,7 @@ impl Blobs {
 
     /// The bytes of a name, which they must still deserve.
     pub(super) async fn get(&self, name: &str) -> Result<Vec<u8>, StoreError> {
-        let bytes = self.0.get(&path(name)).await?.bytes().await?;
+        let bytes = self.store.get(&path(name)).await?.bytes().await?;
         if hex(&Sha256::digest(&bytes)) != name {
             return Err(StoreError::Damaged(format!("file {name}")));
         }
@@ -93,7 +99,7 @@ impl Blobs {
 
     /// Deletes a file; one that is gone already is deleted.
     pub(super) async fn delete(&self, name: &str) -> Result<(), StoreError> {
-        match self.0.delete(&path(name)).await {
+        match self.store.delete(&path(name)).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -105,10 +111,18 @@ impl Blobs {
         moment: DateTime<Utc>,
     ) -> BoxStream<'_, Result<HashSet<String>, StoreError>> {
         let old = move |it: &ObjectMeta| it.last_modified < moment;
-        let names = self.0.list(None).try_filter(move |it| std::future::ready(old(it)));
+        let names = self.store.list(None).try_filter(move |it| std::future::ready(old(it)));
         let names = names.map_ok(|it| it.location.filename().unwrap_or_default().to_owned());
         let chunks = names.try_chunks(500).map_err(|it| it.1.into());
         Box::pin(chunks.map_ok(HashSet::from_iter))
+    }
+
+    /// Deletes what a process that was killed left half-written in the folder before a moment; how many. Other stores
+    /// show nothing that is not whole.
+    pub(super) async fn sweep_unfinished(&self, moment: DateTime<Utc>) -> Result<u64, StoreError> {
+        let Some(folder) = self.folder.clone() else { return Ok(0) };
+        let swept = tokio::task::spawn_blocking(move || unfinished(&folder, moment)).await;
+        swept.map_err(|_| StoreError::Closed)?
     }
 }
 
@@ -125,6 +139,23 @@ fn s3(options: &S3Options) -> Result<AmazonS3, StoreError> {
         .with_allow_http(options.allow_http)
         .with_retry(patience);
     Ok(store.build()?)
+}
+
+/// Walks `folder/ab/`. The store writes `name#1` beside a file and then links it; one that is old belongs to nobody.
+fn unfinished(folder: &std::path::Path, moment: DateTime<Utc>) -> Result<u64, StoreError> {
+    let mut count = 0;
+    for inner in std::fs::read_dir(folder).map_err(StoreError::file(folder))? {
+        let inner = inner.map_err(StoreError::file(folder))?.path();
+        let Ok(files) = std::fs::read_dir(&inner) else { continue };
+        for file in files.flatten().filter(|it| it.file_name().to_string_lossy().contains('#')) {
+            let written = file.metadata().and_then(|it| it.modified());
+            let is_old = written.is_ok_and(|it| DateTime::<Utc>::from(it) < moment);
+            if is_old && std::fs::remove_file(file.path()).is_ok() {
+                count += 1;
+            }
+        }
+    }
+    Ok(count)
 }
 
 /// `ab/abcdef…`: no folder holds more than a 256th of all.

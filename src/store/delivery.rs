@@ -108,7 +108,7 @@ pub struct Lease {
     pub attempt: u32,
     /// When the lease ends.
     pub until: DateTime<Utc>,
-    /// How long it was given for; transmission gets as long again.
+    /// How long it was given for, and is given for again by each sign of life.
     pub length: Duration,
     /// The fencing number.
     pub fence: i64,

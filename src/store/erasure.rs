@@ -108,10 +108,10 @@ impl Store {
         Ok(erased)
     }
 
-    /// Deletes stored files that no row names, if they were written before a moment: leave a day, for a file is
-    /// written before its row. How many.
+    /// Deletes stored files that no row names, and ones that were never finished, if they were written before a
+    /// moment: leave a day, for a file is written before its row. How many.
     pub async fn sweep_files(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
-        let mut count = 0;
+        let mut count = self.blobs.sweep_unfinished(before).await?;
         let mut batches = self.blobs.written_before(before);
         while let Some(mut names) = batches.try_next().await? {
             let all: Vec<_> = names.iter().map(|it| Value::from(it.as_str())).collect();

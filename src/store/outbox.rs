@@ -109,6 +109,21 @@ impl Store {
         .await
     }
 
+    /// Lengthens a lease by its whole length from now, for a worker that lives. False: it is over, and the mail with
+    /// somebody else or in doubt.
+    pub async fn renew(&self, lease: &Lease, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let (delivery, fence) = (lease.delivery, lease.fence);
+        let until = at + TimeDelta::from_std(lease.length).unwrap_or(TimeDelta::MAX);
+        let sql = "UPDATE deliveries SET lease_until = $1 WHERE id = $2 AND fence = $3 \
+                   AND state IN ('claimed', 'transmitting')";
+        self.write(move |it| {
+            Box::pin(
+                async move { Ok(it.tx.change(sql, values![until, delivery, fence]).await? == 1) },
+            )
+        })
+        .await
+    }
+
     /// Notes what came of a try. False: the lease was over, and somebody else, or nobody, knows better; nothing was
     /// changed.
     pub async fn settle(

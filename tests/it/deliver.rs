@@ -1,6 +1,7 @@
 //! Mail: what a message says, that independent readers agree, and that it leaves once.
 
 mod bounce;
+mod cases;
 mod compose;
 mod inbox;
 mod judged;

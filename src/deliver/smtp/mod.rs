@@ -71,7 +71,7 @@ pub enum TlsMode {
     None,
 }
 
-/// How long each phase may take, in seconds. A lease must last longer than all of them together.
+/// How long each phase may take, in seconds. A worker holds its letter by signs of life, however long they add up.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -89,13 +89,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { connect: 30, command: 120, block: 60, end: 600 }
-    }
-}
-
-impl Limits {
-    /// All phases of one letter together.
-    pub fn whole(&self) -> Duration {
-        Duration::from_secs(3 * self.connect + 8 * self.command + 4 * self.block + self.end)
     }
 }
 
@@ -218,11 +211,6 @@ impl Smtp {
     /// How many letters can be under way at once.
     pub fn connections(&self) -> usize {
         self.options.connections
-    }
-
-    /// How long one letter can take at most.
-    pub fn longest(&self) -> Duration {
-        self.options.limits.whole()
     }
 
     /// Sends one letter. `before_data` is awaited when the server has taken sender and recipient, and

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use paraphe::deliver::{Clock, Inbox, InboxError, InboxOptions, worker};
+use paraphe::deliver::{Clock, Inbox, InboxError, InboxOptions, upkeep};
 use paraphe::secret::Secret;
 use paraphe::store::{DeliveryState, Outcome};
 
@@ -131,7 +131,7 @@ async fn reports_in_the_mailbox_resolve_doubt_and_mark_addresses(place: Place) {
     dovecot.deliver("5", &about("postfix-delayed.eml", lost.id));
     let clock = Clock::new(at);
     let options = dovecot.options();
-    let changed = worker::bounces(&store, &options, &clock).await;
+    let changed = upkeep::bounces(&store, &options, &clock).await;
     assert_eq!(changed.unwrap_or_else(|it| panic!("{it}: {}", dovecot.log())), 2);
     let state = async |id| store.delivery(&all(), id).await.unwrap().0.state;
     assert_eq!(state(arrived.id).await, DeliveryState::Delivered);
@@ -141,7 +141,7 @@ async fn reports_in_the_mailbox_resolve_doubt_and_mark_addresses(place: Place) {
     assert_eq!(store.address_problem(&arrived.recipient).await.unwrap(), None);
 
     // Read once; and what people read stays unread for them.
-    assert_eq!(worker::bounces(&store, &options, &clock).await.unwrap(), 0);
+    assert_eq!(upkeep::bounces(&store, &options, &clock).await.unwrap(), 0);
     let mut inbox = Inbox::open(&options).await.unwrap();
     assert!(inbox.unread(10).await.unwrap().is_empty());
     inbox.close().await.unwrap();

@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     Dribble,
     /// Thinks about each letter for 100 ms.
     Slow,
+    /// Thinks about each letter for 4 s.
+    Slower,
     /// 421 to the second letter of each connection.
     SecondLetter421,
     /// Offers STARTTLS to nobody.
@@ -64,7 +66,7 @@ pub(crate) struct Server {
 }
 
 struct State {
-    fault: Fault,
+    fault: Mutex<Fault>,
     tls: Option<TlsAcceptor>,
     implicit: bool,
     kept: Mutex<Vec<Kept>>,
@@ -93,7 +95,7 @@ impl Server {
         let listener: TcpListener = socket.listen(64).unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::new(State {
-            fault,
+            fault: Mutex::new(fault),
             tls,
             implicit,
             kept: Mutex::default(),
@@ -120,8 +122,23 @@ impl Server {
         Self { port, state, task }
     }
 
+    /// From the next connection on, another fault.
+    pub(crate) fn becomes(&self, fault: Fault) {
+        *self.state.fault.lock().unwrap() = fault;
+    }
+
     pub(crate) fn kept(&self) -> Vec<Kept> {
         self.state.kept.lock().unwrap().clone()
+    }
+
+    /// How many letters it keeps.
+    pub(crate) fn count(&self) -> usize {
+        self.state.kept.lock().unwrap().len()
+    }
+
+    /// How often a command arrived.
+    pub(crate) fn heard(&self, command: &str) -> usize {
+        self.state.commands.lock().unwrap().iter().filter(|it| it.starts_with(command)).count()
     }
 
     /// Every command that arrived, in order.
@@ -167,7 +184,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     greet: bool,
     secure: bool,
 ) -> std::io::Result<Option<BufReader<S>>> {
-    let fault = state.fault;
+    let fault = *state.fault.lock().unwrap();
     macro_rules! say {
         ($($text:tt)*) => {{
             stream.write_all(format!($($text)*).as_bytes()).await?;
@@ -303,6 +320,10 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                     }
                     Fault::Slow => {
                         tokio::time::sleep(Duration::from_millis(100)).await;
+                        say!("250 2.0.0 queued as 1");
+                    }
+                    Fault::Slower => {
+                        tokio::time::sleep(Duration::from_secs(4)).await;
                         say!("250 2.0.0 queued as 1");
                     }
                     _ => say!("250 2.0.0 queued as 1"),

@@ -257,7 +257,7 @@ impl Pki {
         std::fs::read_to_string(self.folder.path().join("ca.pem")).unwrap()
     }
 
-    fn acceptor(&self, certificate: &str) -> TlsAcceptor {
+    pub(super) fn acceptor(&self, certificate: &str) -> TlsAcceptor {
         let file = |name: &str| std::fs::read(self.folder.path().join(name)).unwrap();
         let chain = CertificateDer::pem_slice_iter(&file(&format!("{certificate}.pem")))
             .collect::<Result<Vec<_>, _>>()

@@ -28,6 +28,7 @@ on_both! {
     a_server_that_refuses_us_leaves_the_queue_as_it_is,
     a_worker_that_is_stopped_finishes_its_letters,
     a_folder_gets_each_letter_as_a_file,
+    a_slow_server_costs_no_letter_its_lease,
 }
 
 /// Time that passes as it does, and jumps.
@@ -60,8 +61,18 @@ struct Worker {
 
 impl Worker {
     fn start(store: &Store, transport: &Arc<Transport>, name: &'static str, time: &Time) -> Self {
+        Self::leasing(store, transport, name, time, WorkerOptions::default().lease)
+    }
+
+    fn leasing(
+        store: &Store,
+        transport: &Arc<Transport>,
+        name: &'static str,
+        time: &Time,
+        lease: u64,
+    ) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let options = WorkerOptions { poll: 1, sweep: 1, ..WorkerOptions::default() };
+        let options = WorkerOptions { poll: 1, sweep: 1, lease, ..WorkerOptions::default() };
         let (store, transport, clock) = (store.clone(), transport.clone(), time.clock());
         let task =
             tokio::spawn(async move { run(store, transport, options, name, clock, stopped).await });
@@ -75,6 +86,15 @@ impl Worker {
 }
 
 fn smtp(port: u16) -> Arc<Transport> {
+    limited(port, 2)
+}
+
+/// A way out that waits long for the last answer.
+fn patient(port: u16) -> Arc<Transport> {
+    limited(port, 20)
+}
+
+fn limited(port: u16, end: u64) -> Arc<Transport> {
     let options = SmtpOptions {
         host: "localhost".into(),
         port,
@@ -85,7 +105,7 @@ fn smtp(port: u16) -> Arc<Transport> {
         hello: "client.example.org".into(),
         return_path: None,
         connections: 3,
-        limits: Limits { connect: 2, command: 2, block: 2, end: 2 },
+        limits: Limits { connect: 2, command: 2, block: 2, end },
         dkim: None,
     };
     Arc::new(Transport::Smtp(Box::new(Smtp::new(options).unwrap())))
@@ -93,13 +113,18 @@ fn smtp(port: u16) -> Arc<Transport> {
 
 /// A letter that a mail server takes.
 fn mailed(number: u32) -> Entry {
+    long(number, 1000)
+}
+
+/// A letter of so many lines.
+pub(super) fn long(number: u32, lines: usize) -> Entry {
     let mut entry = letter(number);
     let delivery = &mut entry.deliveries[0];
     let id = delivery.id;
     delivery.message = format!(
         "From: Office <office@example.org>\r\nTo: {}\r\nMessage-ID: <{id}@example.org>\r\n\r\n{}",
         delivery.recipient,
-        "A line of a letter that is long enough to count for something.\r\n".repeat(1000)
+        "A line of a letter that is long enough to count for something.\r\n".repeat(lines)
     )
     .into();
     entry
@@ -301,6 +326,35 @@ async fn a_folder_gets_each_letter_as_a_file(place: Place) {
     worker.stop().await;
     let Transport::Memory(memory) = &*memory else { unreachable!() };
     assert_eq!(memory.messages().len(), 1);
+}
+
+/// A worker that lives keeps its letter; one that is gone leaves it in doubt soon after.
+async fn a_slow_server_costs_no_letter_its_lease(place: Place) {
+    assert!(
+        WorkerOptions::default().lease <= 300,
+        "a killed worker blocks its letters for minutes"
+    );
+    let store = place.open().await;
+    put(&store, 2).await;
+    let server = Server::start(Fault::Slower).await;
+    let time = Time::new();
+    let smtp = patient(server.port);
+    let workers = ["one", "two"].map(|name| Worker::leasing(&store, &smtp, name, &time, 2));
+    until(&store, &[(DeliveryState::Accepted, 2)]).await;
+    for worker in workers {
+        worker.stop().await;
+    }
+    assert_eq!(server.count(), 2);
+    store.put(mailed(2), at()).await.unwrap();
+    let lost = Worker::leasing(&store, &smtp, "lost", &time, 2);
+    while server.count() < 3 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    lost.task.abort();
+    let worker = Worker::leasing(&store, &smtp, "next", &time, 2);
+    until(&store, &[(DeliveryState::Accepted, 2), (DeliveryState::InDoubt, 1)]).await;
+    worker.stop().await;
+    assert_eq!(server.count(), 3);
 }
 
 /// A full disk or a locked database, just where a letter is noted as leaving.

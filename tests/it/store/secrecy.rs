@@ -280,10 +280,14 @@ async fn orphans_are_swept_and_files_in_use_are_not(place: Place) {
     let orphan = place.folder.path().join("blobs/ab").join("ab".repeat(32));
     fs::create_dir_all(orphan.parent().unwrap()).unwrap();
     fs::write(&orphan, "left by a process that was killed").unwrap();
+    // As the store writes it, beside the file that it is going to be.
+    let unfinished = orphan.with_file_name(format!("{}#1", "ab".repeat(32)));
+    fs::write(&unfinished, "half of one").unwrap();
     let hour = chrono::TimeDelta::hours(1);
     assert_eq!(store.sweep_files(now - hour).await.unwrap(), 0, "too young");
-    assert_eq!(store.sweep_files(now + hour).await.unwrap(), 1);
-    assert!(!orphan.exists());
+    assert!(unfinished.exists());
+    assert_eq!(store.sweep_files(now + hour).await.unwrap(), 2);
+    assert!(!orphan.exists() && !unfinished.exists());
     for it in store.list(&all(), &Filter::default(), Page::default()).await.unwrap() {
         assert_eq!(it.state, State::Complete);
         store.file(&all(), it.id, None, at()).await.unwrap();
