@@ -167,14 +167,28 @@ impl Pipeline {
         scope: &Scope,
         document: &Document,
         at: DateTime<Utc>,
-    ) -> Result<Option<Earlier>, IssueError> {
+    ) -> Result<Option<Chain>, IssueError> {
         let Some(reference) = document.supersedes(&self.rulebook) else { return Ok(None) };
         let by = Some(By::Reference(reference.to_owned()));
         let filter = Filter { by, ..Filter::default() };
         let found = self.store.list(scope, &filter, Page { after: None, most: 1 }).await?;
         let Some(found) = found.first() else { return Ok(None) };
-        let held = self.store.document(scope, found.id, at).await?;
-        Ok(Some(Earlier { id: held.id, root: held.root, sequence: held.sequence + 1 }))
+        let last = self.store.document(scope, found.id, at).await?;
+        let mut chain = Chain { replaces: Some(last.id), ..Chain::new(last.root) };
+        chain.sequence = last.sequence + 1;
+        let mut next = Some(last);
+        while let Some(held) = next {
+            let data = self.store.data(scope, held.id, at).await?;
+            let letter = Document::check(&data, &self.rulebook, held.created_at);
+            let agenda = letter.ok().and_then(|it| it.agenda(&self.rulebook));
+            let sessions = agenda.map(|it| it.sessions).unwrap_or_default();
+            chain.sessions.extend(sessions.into_iter().skip(chain.sessions.len()));
+            next = match held.replaces {
+                Some(id) => Some(self.store.document(scope, id, at).await?),
+                None => None,
+            };
+        }
+        Ok(Some(chain))
     }
 
     /// Renders, seals and composes: what takes a core.
@@ -182,16 +196,16 @@ impl Pipeline {
         &self,
         document: &Document,
         order: &Order,
-        earlier: Option<Earlier>,
+        earlier: Option<Chain>,
         at: DateTime<Utc>,
     ) -> Result<Entry, IssueError> {
         let pdf = self.renderer.render(document, &self.rulebook, &self.marks(document), at)?;
         let sealed = self.sealer.seal(&pdf, document, &self.rulebook, at)?;
         let letter = document.step().is_some();
         let state = if letter { State::Complete } else { State::Presented };
-        let chain = earlier.as_ref().map_or((order.id, 0), |it| (it.root, it.sequence));
+        let chain = earlier.unwrap_or_else(|| Chain::new(order.id));
         let deliveries = if letter {
-            self.mails(document, sealed.bytes(), chain, order.not_before, at)?
+            self.mails(document, sealed.bytes(), &chain, order.not_before, at)?
         } else {
             Vec::new()
         };
@@ -204,7 +218,7 @@ impl Pipeline {
             level: sealed.level().to_string(),
             file: sealed.into_bytes(),
             state,
-            replaces: earlier.map(|it| it.id),
+            replaces: chain.replaces,
             origin: self.origin(document),
             deliveries,
             merge: order.merge,
@@ -245,7 +259,8 @@ impl Pipeline {
         let document = document.map_err(IssueError::Data)?;
         let (mut deliveries, mut follow) = (Vec::new(), Vec::new());
         if complete {
-            deliveries = self.mails(&document, &file, (held.root, held.sequence), None, at)?;
+            let chain = Chain { sequence: held.sequence, ..Chain::new(held.root) };
+            deliveries = self.mails(&document, &file, &chain, None, at)?;
             for input in document.convocations(&self.rulebook) {
                 let order = Order::new(fresh_id(at), None, input, actor);
                 let order = order.map_err(IssueError::Data)?;
@@ -265,14 +280,15 @@ impl Pipeline {
         &self,
         document: &Document,
         file: &[u8],
-        (root, sequence): (Uuid, u32),
+        chain: &Chain,
         not_before: Option<DateTime<Utc>>,
         at: DateTime<Utc>,
     ) -> Result<Vec<NewDelivery>, IssueError> {
-        let first = root.to_string();
+        let first = chain.root.to_string();
         let mail = |recipient: &str| {
             let id = fresh_id(at);
-            let dispatch = Dispatch { id, recipient, first: &first, sequence };
+            let (sequence, earlier) = (chain.sequence, &chain.sessions);
+            let dispatch = Dispatch { id, recipient, first: &first, sequence, earlier };
             let sent = not_before.unwrap_or(at);
             let enclosure = Enclosure::Attached(file);
             let mail = self.mailer.compose(document, &self.rulebook, enclosure, &dispatch, sent)?;
@@ -305,11 +321,20 @@ impl Pipeline {
     }
 }
 
-/// The document whose place another takes.
-struct Earlier {
-    id: Uuid,
+/// Where a document stands in the chain of those that took each other's place.
+struct Chain {
+    replaces: Option<Uuid>,
     root: Uuid,
     sequence: u32,
+    /// Every session that the letters before it named, as the last of them to name it did.
+    sessions: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+}
+
+impl Chain {
+    /// The first of its chain.
+    fn new(root: Uuid) -> Self {
+        Self { replaces: None, root, sequence: 0, sessions: Vec::new() }
+    }
 }
 
 /// A signed contract, and the letters it releases.

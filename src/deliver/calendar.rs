@@ -24,6 +24,8 @@ pub(super) struct Event<'a> {
     pub(super) first: &'a str,
     /// How many letters have changed it since.
     pub(super) sequence: u32,
+    /// The sessions that letters before this one named.
+    pub(super) earlier: &'a [(DateTime<Utc>, DateTime<Utc>)],
     /// The domain that makes UIDs unique in the world.
     pub(super) domain: &'a str,
     /// The office by name and mailbox.
@@ -34,7 +36,7 @@ pub(super) struct Event<'a> {
 ///
 /// A cancelled appointment of one session is METHOD:CANCEL. All events of such an object must share
 /// one UID (RFC 5546, 3.2.5), which several sessions do not: these are published as STATUS:CANCELLED
-/// (3.2.1), which calendars read alike.
+/// (3.2.1), which calendars read alike. So are the sessions that an earlier letter had and this one has not.
 pub(super) fn object(
     agenda: &Agenda,
     event: &Event<'_>,
@@ -44,7 +46,10 @@ pub(super) fn object(
         return None;
     }
     let cancelled = agenda.standing == Standing::Cancelled;
-    let method = if cancelled && agenda.sessions.len() == 1 { "CANCEL" } else { "PUBLISH" };
+    let dropped = event.earlier.get(agenda.sessions.len()..).unwrap_or_default();
+    let sessions = agenda.sessions.iter().map(|it| (it, cancelled));
+    let sessions: Vec<_> = sessions.chain(dropped.iter().map(|it| (it, true))).collect();
+    let method = if cancelled && sessions.len() == 1 { "CANCEL" } else { "PUBLISH" };
     let mut text = String::new();
     for line in [
         "BEGIN:VCALENDAR",
@@ -55,9 +60,9 @@ pub(super) fn object(
     ] {
         fold(line, &mut text);
     }
-    let status = if cancelled { "CANCELLED" } else { "CONFIRMED" };
     let (name, mailbox) = event.organizer;
-    for (number, (start, end)) in agenda.sessions.iter().enumerate() {
+    for (number, ((start, end), cancelled)) in sessions.into_iter().enumerate() {
+        let status = if cancelled { "CANCELLED" } else { "CONFIRMED" };
         let mut lines = vec![
             "BEGIN:VEVENT".to_owned(),
             format!("UID:{}-{}@{}", event.first, number + 1, event.domain),

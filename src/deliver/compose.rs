@@ -58,6 +58,9 @@ pub struct Dispatch<'a> {
     pub first: &'a str,
     /// How many letters about it came before this one: the calendar's SEQUENCE.
     pub sequence: u32,
+    /// Beginning and end of the sessions that those letters named; the ones that this letter has no more are
+    /// cancelled in the person's calendar.
+    pub earlier: &'a [(DateTime<Utc>, DateTime<Utc>)],
 }
 
 /// How the person gets the file.
@@ -163,6 +166,7 @@ impl Mailer {
             description: &entry(&whole, rulebook),
             first: dispatch.first,
             sequence: dispatch.sequence,
+            earlier: dispatch.earlier,
             domain: &domain,
             organizer: (&name, office.as_ref()),
         };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mail_parser::MimeHeaders;
 use paraphe::config::{Config, Mode};
 use paraphe::document::Rulebook;
 use paraphe::pipeline::{IssueError, Order, Pipeline, fresh_id};
@@ -142,13 +143,52 @@ async fn only_the_last_signature_releases_mail_and_convocations() {
     assert_eq!(trial.waiting().await.len(), 1 + letters.len());
 }
 
+/// Four half-days, then two, then three: each calendar entry says what its last letter says.
+#[tokio::test]
+async fn sessions_that_a_moved_letter_drops_leave_the_calendar() {
+    let trial = Trial::open().await;
+    let mut data = good("convocation/four-half-days-same-hours.json");
+    let sessions = data["appointment"]["sessions"].as_array().unwrap().clone();
+    let mut calendars = Vec::new();
+    for (number, count) in [(0, 4), (1, 2), (2, 3)] {
+        data["reference"] = format!("CV-{number}").into();
+        data["appointment"]["sessions"] = sessions[..count].into();
+        if number > 0 {
+            data["notice"] = "moved".into();
+            let earlier = format!("CV-{}", number - 1);
+            data["replaces"] = serde_json::json!({ "reference": earlier, "date": "2026-02-12" });
+        }
+        let mail = trial.issue(&data).await.deliveries[0];
+        let mail = trial.pipeline.store.mail(&trial.scope, mail).await.unwrap();
+        let message = mail_parser::MessageParser::default().parse(&mail).unwrap();
+        let part = message
+            .attachments()
+            .find(|it| it.attachment_name().is_some_and(|name| name.ends_with(".ics")));
+        let text = part.unwrap().text_contents().unwrap().replace("\r\n ", "");
+        let told = text.lines().filter(|it| it.starts_with("STATUS:"));
+        calendars.push(told.map(|it| it.replace("STATUS:", "")).collect::<Vec<_>>().join(" "));
+        assert!(text.contains(&format!("SEQUENCE:{number}")), "{text}");
+    }
+    assert_eq!(
+        calendars,
+        [
+            "CONFIRMED CONFIRMED CONFIRMED CONFIRMED",
+            "CONFIRMED CONFIRMED CANCELLED CANCELLED",
+            "CONFIRMED CONFIRMED CONFIRMED CANCELLED",
+        ]
+    );
+}
+
 #[tokio::test]
 async fn a_signature_of_a_version_gone_by_is_refused() {
     let trial = Trial::open().await;
     let issued = trial.issue(&good("cai/with-escapes.json")).await;
     trial.sign_next(issued.id, 1).await.unwrap();
     let late = trial.sign_next(issued.id, 1).await;
-    assert!(matches!(late, Err(IssueError::Store(StoreError::Conflict { current: 2 }))));
+    let late = late.unwrap_err();
+    assert!(matches!(late, IssueError::Store(StoreError::Conflict { current: 2 })));
+    assert_eq!(late.class(), paraphe::class::Class::Caller);
+    assert!(late.to_string().contains("is at version 2"), "{late}");
 }
 
 #[tokio::test]

@@ -17,7 +17,8 @@ pub(super) fn mailer() -> Mailer {
 }
 
 pub(super) fn dispatch() -> Dispatch<'static> {
-    Dispatch { id: ID, recipient: "amina.specimen@example.org", first: "CV-1", sequence: 0 }
+    let recipient = "amina.specimen@example.org";
+    Dispatch { id: ID, recipient, first: "CV-1", sequence: 0, earlier: &[] }
 }
 
 pub(super) fn compose(data: &Value, enclosure: Enclosure<'_>, dispatch: &Dispatch<'_>) -> Mail {
@@ -241,6 +242,37 @@ fn a_moved_appointment_keeps_its_entry_and_a_cancelled_one_takes_it_away() {
     assert_eq!(calendar(&notice("missed"), 0), None);
     assert_eq!(calendar(&good_contract(), 0), None);
     assert!(!first.contains("édical") && !first.contains("الطبي"), "{first}");
+}
+
+#[test]
+fn sessions_that_a_later_letter_has_no_more_are_taken_away() {
+    let day = |day: u32| {
+        let at = |hour: u32| format!("2026-04-{day:02}T{hour:02}:00:00Z").parse().unwrap();
+        (at(8), at(10))
+    };
+    let earlier = [day(1), day(2), day(3)];
+    let calendar = |data: &Value| {
+        let dispatch = Dispatch { sequence: 1, earlier: &earlier, ..dispatch() };
+        let mail = compose(data, Enclosure::Attached(FILE), &dispatch);
+        let message = MessageParser::default().parse(&mail.bytes).unwrap();
+        let mut parts = message.attachments();
+        let part = parts.find(|it| it.attachment_name().is_some_and(|it| it.ends_with(".ics")));
+        let text = part.unwrap().text_contents().unwrap().replace("\r\n ", "");
+        let told = ["METHOD:", "UID:", "DTSTART:", "STATUS:"];
+        let told = |line: &&str| told.iter().any(|it| line.starts_with(it));
+        text.lines().filter(told).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let [second, third] = ["UID:CV-1-2@example.org", "UID:CV-1-3@example.org"];
+    let gone = |uid, start| [uid, start, "STATUS:CANCELLED"];
+    let gone = [gone(second, "DTSTART:20260402T080000Z"), gone(third, "DTSTART:20260403T080000Z")];
+    let moved = calendar(&notice("moved"));
+    assert_eq!(moved[..2], ["METHOD:PUBLISH", "UID:CV-1-1@example.org"]);
+    assert_eq!(moved[3], "STATUS:CONFIRMED");
+    assert_eq!(moved[4..], gone.concat());
+    let cancelled = calendar(&notice("cancelled"));
+    assert_eq!(cancelled[0], "METHOD:PUBLISH", "several events in one object");
+    assert_eq!(cancelled[3], "STATUS:CANCELLED");
+    assert_eq!(cancelled[4..], gone.concat());
 }
 
 #[test]
