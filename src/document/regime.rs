@@ -102,6 +102,8 @@ pub(crate) struct ContractRules {
     pub(crate) observation_months: Figure,
     pub(crate) authority_source: String,
     pub(crate) copies: u32,
+    /// What a box shows that was signed by certificate, with places for name, date and time.
+    pub(crate) electronic_mention: String,
     /// Whether the French text prevails over the translation: a choice of the administration.
     #[serde(default)]
     pub(crate) french_prevails: bool,
@@ -370,6 +372,11 @@ impl Regime {
         for time in [&self.practice.earliest, &self.practice.latest] {
             if super::calendar::Time::parse(time).is_none() {
                 faults.push(format!("{path}: [practice]: \"{time}\" is not a time HH:MM"));
+            }
+        }
+        for place in ["{name}", "{date}", "{time}"] {
+            if !self.contract.electronic_mention.contains(place) {
+                faults.push(format!("{path}: [contract]: electronic_mention lacks {place}"));
             }
         }
         if self.checked_on.parse::<NaiveDate>().is_err() {

@@ -104,13 +104,17 @@ impl Act {
         height: f32,
         at: DateTime<Utc>,
     ) -> Result<Vec<u8>, SealError> {
-        let when = at.with_timezone(&signatory.time_zone).format("%d/%m/%Y %H:%M").to_string();
-        let lines = match self {
+        let at = at.with_timezone(&signatory.time_zone);
+        let [day, hour] = ["%d/%m/%Y", "%H:%M"].map(|it| at.format(it).to_string());
+        let text = match self {
             Self::Strokes { strokes, .. } => return strokes.draw(width, height),
-            Self::DeclaredUnable { .. } => [self.reason(signatory), &when],
-            Self::Certificate { .. } => [&*signatory.name, &when],
+            Self::DeclaredUnable { .. } => format!("{}\n{day} {hour}", self.reason(signatory)),
+            Self::Certificate { .. } => {
+                let mention = signatory.mention.replace("{date}", &day).replace("{time}", &hour);
+                mention.replace("{name}", &signatory.name)
+            }
         };
-        Ok(stamp::draw(&lines, width, height))
+        Ok(stamp::draw(&text, width, height))
     }
 
     /// What the signature is for, in words.

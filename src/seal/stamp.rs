@@ -21,13 +21,13 @@ static FONT: LazyLock<Vec<u8>> = LazyLock::new(|| {
     Assets::embedded().get("fonts/NotoSans-Regular.ttf").unwrap_or_default().to_vec()
 });
 
-/// The content stream that writes paragraphs into a field of a size in points, in the middle of its
+/// The content stream that writes a text into a field of a size in points, in the middle of its
 /// height. What does not fit is left out: the page says it all beside the field.
-pub(super) fn draw(paragraphs: &[&str], width: f32, height: f32) -> Vec<u8> {
+pub(super) fn draw(text: &str, width: f32, height: f32) -> Vec<u8> {
     let Ok(face) = Face::parse(&FONT, 0) else { return Vec::new() };
     let scale = SIZE / f32::from(face.units_per_em());
     let room = (width - 2.0 * MARGIN) / scale;
-    let mut lines: Vec<String> = paragraphs.iter().flat_map(|it| wrap(&face, it, room)).collect();
+    let mut lines: Vec<String> = text.lines().flat_map(|it| wrap(&face, it, room)).collect();
     lines.truncate(((height - 2.0 * MARGIN) / LEADING).max(1.0) as usize);
     let ascent = scale * f32::from(face.capital_height().unwrap_or(face.ascender()));
     let set = ascent + LEADING * (lines.len().max(1) - 1) as f32;

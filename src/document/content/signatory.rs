@@ -27,6 +27,8 @@ pub struct Signatory {
     pub name: String,
     /// What the signature is for.
     pub reason: String,
+    /// What the box shows when it is signed by certificate; `{name}`, `{date}` and `{time}` are filled in then.
+    pub mention: String,
     /// The time that the office lives by.
     pub time_zone: Tz,
     /// What the agent certifies instead, where the person cannot write; nobody does it for the State.
@@ -71,6 +73,7 @@ impl Content {
             return Vec::new();
         };
         let words = rulebook.catalogue(FRENCH);
+        let mention = &document.regime(rulebook).contract.electronic_mention;
         let mandate = authority(&document.input).and_then(Authority::mandate);
         let time_zone = document.office(rulebook).time_zone(&rulebook.departments);
         let signatory = |it: &super::SignatureBox| {
@@ -84,6 +87,7 @@ impl Content {
                 description: format!("{label} : {signed_for}"),
                 name: plain("delegate").unwrap_or(signed_for),
                 reason: it.note.map_or(self.heading.clone(), |it| words.say(it, &values).plain()),
+                mention: mention.clone(),
                 time_zone,
                 unable: (!for_the_state)
                     .then(|| words.say("sign.cannot_sign", &Values::new()).plain()),
