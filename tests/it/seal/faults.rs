@@ -23,8 +23,9 @@ fn a_wrong_field_says_whose_turn_it_is() {
     assert_eq!(text, "there is no field `spouse`; it is the turn of `applicant`, `representative`");
     assert_eq!(class, Class::Caller);
     let file = office.sign(&file, "applicant", &by_hand(&file), at()).unwrap();
-    let (text, _) = refused(office.sign(&file, "applicant", &by_hand(&file), at()));
+    let (text, class) = refused(office.sign(&file, "applicant", &by_hand(&file), at()));
     assert_eq!(text, "`applicant` is already signed; it is the turn of `representative`");
+    assert_eq!(class, Class::Caller);
     let (text, _) =
         refused(office.sign(&file, "authority", &by_certificate(&file, &prefect()), at()));
     assert_eq!(text, "`authority` signs last; it is the turn of `representative`");
@@ -41,6 +42,13 @@ fn what_was_shown_is_what_is_signed() {
     let file = office.sign(&file, "representative", &act, at()).unwrap();
     let error = office.sign(&file, "applicant", &act, at()).unwrap_err();
     assert!(matches!(error, SealError::Stale), "{error}");
+    assert!(error.to_string().contains("present"), "{error}");
+    assert_eq!(error.class(), Class::Caller);
+    let signer = prefect();
+    let shown = evidence(&sealed(&good("cai/with-escapes.json"), &office)).shown;
+    let other = Act::Certificate { signer, shown };
+    let (text, class) = refused(office.sign(&file, "applicant", &other, at()));
+    assert_eq!((text, class), (error.to_string(), Class::Caller));
 }
 
 #[test]
@@ -144,8 +152,9 @@ fn a_key_is_needed_and_it_must_hold_today() {
     let (text, class) = refused(office(1, 400).seal_file(&file, at()));
     assert!(text.contains("is not valid before 2026-03-03"), "{text}");
     assert_eq!(class, Class::Caller);
-    let (text, _) = refused(office(-400, -1).seal_file(&file, at()));
+    let (text, class) = refused(office(-400, -1).seal_file(&file, at()));
     assert!(text.contains("has expired at 2026-03-01"), "{text}");
+    assert_eq!(class, Class::Caller);
     let warned = |until| office(-400, until).seal_file(&file, at()).unwrap().expiring().len();
     assert_eq!((warned(59), warned(61)), (1, 0));
     assert!(matches!(

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::{Arc, LazyLock};
 
 use chrono::TimeDelta;
+use paraphe::class::Class;
 use paraphe::seal::{
     KeyError, Office, Pkcs11Key, Pkcs11Options, SealOptions, SealedPdf, Sealer, Signer, SoftwareKey,
 };
@@ -86,6 +87,8 @@ fn every_kind_of_key_seals() {
         assert!(valid_for_others(&seals(key)), "{name}");
         let wrong = SoftwareKey::open(&file, &Secret::new("sceau"), &[]).unwrap_err();
         assert!(matches!(wrong, KeyError::WrongPassword), "{name}: {wrong:?}");
+        assert!(wrong.to_string().contains("password or PIN does not open the key"), "{wrong}");
+        assert_eq!(wrong.class(), Class::Caller);
     }
 }
 
@@ -97,6 +100,8 @@ fn a_key_that_cannot_seal_says_why() {
     let key = || MADE.read("p256.key");
     let no_chain = open(key(), &MADE.read("p256.crt"));
     assert!(matches!(&no_chain, KeyError::NoChain { issuer } if issuer == "Root"), "{no_chain:?}");
+    assert!(no_chain.to_string().contains("« Root » is missing: add the chain"), "{no_chain}");
+    assert_eq!(no_chain.class(), Class::Caller);
     assert!(matches!(
         open(MADE.read("rsa.key"), &MADE.chain("p256")),
         KeyError::Mismatch { .. } | KeyError::Unsupported

@@ -9,7 +9,10 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use paraphe::class::Class;
-use paraphe::seal::{Level, Office, SealError, SealOptions, SealedPdf, Sealer, TimestampOptions};
+use paraphe::seal::{
+    Level, Office, SealError, SealOptions, SealedPdf, Sealer, Signer, SoftwareKey, TimestampOptions,
+};
+use paraphe::secret::Secret;
 
 use super::{AUTHORITY, by_hand, contract, sealed};
 use crate::harness::at;
@@ -177,6 +180,10 @@ fn a_token_longer_than_its_room_is_refused() {
     let pdf = crate::harness::SHOP.try_render(&document).unwrap();
     let error = office.seal(&pdf, &document, &crate::harness::SHOP.rulebook, at()).unwrap_err();
     assert!(matches!(error, SealError::HoleFull { .. }), "{error}");
+    assert!(
+        error.to_string().contains("there is room for")
+            && error.to_string().ends_with("raise the room")
+    );
     assert_eq!(error.class(), Class::Us);
 }
 
@@ -199,4 +206,84 @@ fn without_proofs_the_time_is_kept() {
         "{error}"
     );
     assert_eq!(error.class(), Class::Caller);
+}
+
+/// A key whose certificates say where their lists are, and at which port of this machine that is.
+fn listed(port: u16, how: &str) -> (std::sync::Arc<dyn Signer>, PathBuf) {
+    let folder = tempfile::tempdir().unwrap().keep();
+    let script = format!(
+        "set -e
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 20000 -subj /CN=Root \
+            -addext keyUsage=critical,keyCertSign,cRLSign -keyout root.key -out root.crt
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=Office -keyout key -out csr
+        printf '{how}\nkeyUsage = critical, digitalSignature\n' > ext
+        openssl x509 -req -in csr -CA root.crt -CAkey root.key -CAcreateserial -days 20000 -extfile ext -out crt
+        touch index; echo 01 > number
+        printf '[ca]\ndefault_ca = d\n[d]\ndatabase = index\ncrlnumber = number\ndefault_md = sha256\n' > ca.cnf
+        openssl ca -config ca.cnf -gencrl -keyfile root.key -cert root.crt -crldays 20000 -out crl.pem
+        openssl crl -in crl.pem -outform DER -out crl"
+    )
+    .replace("PORT", &port.to_string());
+    let output = Command::new("bash").args(["-c", &script]).current_dir(&folder).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    let (key, chain) = (read("key"), [read("crt"), read("root.crt")].concat());
+    let signer = SoftwareKey::open(&Secret::new(key), &Secret::new(""), &chain).unwrap();
+    (signer, folder)
+}
+
+/// Neither list nor answer can be had: the file is good at B-T, says so, and is raised when the server is back.
+#[test]
+fn without_a_list_the_level_reached_is_kept_and_said() {
+    let list = "crlDistributionPoints = URI:http://127.0.0.1:PORT/crl";
+    let answer = "authorityInfoAccess = OCSP;URI:http://127.0.0.1:PORT/ocsp";
+    for how in [list.to_owned(), answer.to_owned(), format!("{answer}\n{list}")] {
+        let place = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (signer, folder) = listed(place.port(), &how);
+        let now = signer.identity().certificate().not_before() + chrono::TimeDelta::minutes(1);
+        let low = Sealer::On(Office::new(signer.clone(), &SealOptions::default()).unwrap());
+        let office = {
+            let authorities = std::fs::read_to_string(FOLDER.join("tsa.crt")).unwrap();
+            let url = authority(Manner::Honest);
+            let timestamp = Some(TimestampOptions { url, authorities, room: 4096 });
+            let options = SealOptions { level: Level::BaselineT, letters: false, timestamp };
+            Sealer::On(Office::new(signer, &options).unwrap())
+        };
+        let file = office.seal_file(&sealed(&contract(), &Sealer::Off), now).unwrap();
+        let error = office.extend(&file, Level::BaselineLT, now).unwrap_err();
+        let said = error.to_string();
+        assert!(
+            said.contains("not revoked cannot be had") && said.ends_with("extend the file later")
+        );
+        assert_eq!((file.level(), error.class()), (Level::BaselineT, Class::Later));
+        // From below, the step that succeeds is kept.
+        let plain = sealed(&contract(), &Sealer::Off);
+        let low = low.seal_file(&plain, now).unwrap();
+        let kept = office.extend(&low, Level::BaselineLTA, now).unwrap();
+        let why = kept.shortfall().unwrap();
+        assert_eq!((kept.level(), why.class()), (Level::BaselineT, Class::Later), "{why}");
+        if !how.contains("crl") {
+            continue;
+        }
+        let server = TcpListener::bind(place).unwrap();
+        std::thread::spawn(move || {
+            for stream in server.incoming() {
+                let mut stream = stream.unwrap();
+                let mut request = [0; 4096];
+                let length = stream.read(&mut request).unwrap();
+                let (status, body) = match request[..length].starts_with(b"GET /crl") {
+                    true => ("200 OK", std::fs::read(folder.join("crl")).unwrap()),
+                    false => ("404 Not Found", Vec::new()),
+                };
+                let length = body.len();
+                let head = format!(
+                    "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+                );
+                stream.write_all(&[head.as_bytes(), &body].concat()).unwrap();
+            }
+        });
+        let whole = office.extend(&kept, Level::BaselineLTA, now).unwrap();
+        assert_eq!(whole.shortfall().map(ToString::to_string), None);
+        assert_eq!(whole.level(), Level::BaselineLTA);
+    }
 }
