@@ -70,6 +70,9 @@ pub enum StoreError {
     /// The store is closing.
     #[error("the store is closed")]
     Closed,
+    /// The database ended the transaction by itself, as when a disk is full. Nothing of it was kept.
+    #[error("the database gave the work up, as when a disk is full; try again")]
+    Lost,
 }
 
 impl StoreError {
@@ -91,7 +94,9 @@ impl StoreError {
             Self::Blob(error) if matches!(**error, object_store::Error::NotFound { .. }) => {
                 Class::Us
             }
-            Self::File { .. } | Self::Database(_) | Self::Blob(_) | Self::Closed => Class::Later,
+            Self::File { .. } | Self::Database(_) | Self::Blob(_) | Self::Closed | Self::Lost => {
+                Class::Later
+            }
         }
     }
 

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::SqlSafeStr;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{Connection, SqlSafeStr};
 
 use super::StoreError;
 use super::sql::Database;
@@ -75,6 +75,9 @@ pub(super) async fn open(database: &str) -> Result<Database, StoreError> {
 /// SQLite has no lock for migrations: of two processes that make the same file at once, one is refused, and comes again.
 async fn writer(options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
     let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE * 2);
+    // Of a transaction that SQLite has ended by itself, as on a full disk, the connection still thinks that it is in
+    // one: another takes its place.
+    let pool = pool.before_acquire(|it, _| Box::pin(async { Ok(!it.is_in_transaction()) }));
     let pool = pool.connect_with(options).await?;
     migrator(SQLITE).run(&pool).await.map_err(migration)?;
     Ok(pool)

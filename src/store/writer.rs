@@ -138,7 +138,9 @@ async fn run(
             (false, false) => {
                 writing.happened.truncate(before.0);
                 writing.wake = before.1;
-                writing.tx.change("ROLLBACK TO SAVEPOINT job", values![]).await?;
+                // SQLite ends a transaction by itself when the disk is full or fails (lang_transaction, 3).
+                let back = writing.tx.change("ROLLBACK TO SAVEPOINT job", values![]).await;
+                back.map_err(|_| StoreError::Lost)?;
             }
         }
     }
