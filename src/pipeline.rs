@@ -10,6 +10,7 @@
 mod error;
 mod open;
 mod order;
+mod sample;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -288,7 +289,8 @@ impl Pipeline {
         let mail = |recipient: &str| {
             let id = fresh_id(at);
             let (sequence, earlier) = (chain.sequence, &chain.sessions);
-            let dispatch = Dispatch { id, recipient, first: &first, sequence, earlier };
+            let dispatch =
+                Dispatch { id, recipient, first: &first, sequence, earlier, test: false };
             let sent = not_before.unwrap_or(at);
             let enclosure = Enclosure::Attached(file);
             let mail = self.mailer.compose(document, &self.rulebook, enclosure, &dispatch, sent)?;

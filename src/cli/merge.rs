@@ -3,16 +3,23 @@
 //! Everything is checked before anything is issued. The same list given in again goes on where it
 //! stands, and issues nothing twice.
 
+mod again;
 mod found;
 mod issue;
+mod list;
+mod printing;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::Args;
+
+use again::Again;
+pub(super) use issue::{said, work_off};
+use list::List;
+pub(super) use printing::{How, print_run};
 
 use super::journey::journey;
 use super::{Failure, Options};
@@ -25,8 +32,10 @@ use crate::merge::rows::{Columns, RowOptions};
 #[derive(Debug, Args)]
 pub(super) struct Merge {
     /// CSV, XLSX or JSON lines
-    #[arg(value_name = "ROWS")]
-    file: PathBuf,
+    #[arg(value_name = "ROWS", required_unless_present = "again")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    again: Again,
     /// The step of rows that name none, such as medical_visit
     #[arg(long, value_name = "STEP")]
     convocation: Option<String>,
@@ -55,8 +64,11 @@ pub(super) struct Merge {
     #[arg(long)]
     dry_run: bool,
     /// Check, and render a few telling letters into --out; nothing is issued
-    #[arg(long, value_name = "N", requires = "out")]
+    #[arg(long, value_name = "N")]
     proof: Option<usize>,
+    /// Check, and mail a few telling letters to this address alone, marked as tests; nothing is issued
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["dry_run", "out", "send", "print"])]
+    test_mail: Option<String>,
     /// Write the PDFs of the letters into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -88,15 +100,23 @@ pub(super) struct Merge {
 
 impl Merge {
     pub(super) fn run(&self, options: &Options) -> Result<(), Failure> {
-        if self.dry_run || self.proof.is_some() {
-            return self.check_only(&options.open()?, options);
+        let proof = self.proof.is_some() && self.test_mail.is_none();
+        if proof && (self.out.is_none() || self.again.again.is_some()) {
+            let text = "--proof wants --out DIR and a file of rows, or --test-mail ADDRESS";
+            return Err(Failure::Usage(text.to_owned()));
         }
-        journey(options, async |pipeline, config| self.issue(pipeline, config, options).await)
-    }
-
-    fn open(&self) -> Result<File, Failure> {
-        let path = || self.file.display().to_string();
-        File::open(&self.file).map_err(|source| Failure::File { path: path(), source })
+        let session = self.again.asked()?;
+        if let Some(path) = self.file.as_deref().filter(|_| self.dry_run || proof) {
+            return self.check_only(&List::of(path)?, &options.open()?, options);
+        }
+        journey(options, async |pipeline, config| {
+            let list = match (&self.file, &session) {
+                (Some(path), _) => List::of(path)?,
+                (None, Some(it)) => List::of_session(&pipeline, it, options).await?,
+                (None, None) => return Err(Failure::Usage("no rows".to_owned())),
+            };
+            self.issue(&list, pipeline, config, options).await
+        })
     }
 
     fn settings(&self, columns: &Columns) -> Result<PreflightOptions, Failure> {
@@ -146,7 +166,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((column.trim().to_owned(), value.trim().to_owned()))
 }
 
-fn range(text: &str) -> Result<RangeInclusive<usize>, String> {
+pub(super) fn range(text: &str) -> Result<RangeInclusive<usize>, String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     match (first.trim().parse(), last.trim().parse()) {
         (Ok(first), Ok(last)) if 0 < first && first <= last => Ok(first..=last),

@@ -17,9 +17,12 @@ mod key;
 mod keys;
 mod languages;
 mod merge;
+mod merges;
 mod offices;
 mod output;
+mod progress;
 mod render;
+mod returned;
 mod scan;
 mod schema;
 mod seal;
@@ -123,6 +126,10 @@ enum Verb {
     Verify(verify::Verify),
     /// Check a list of appointments and make its letters
     Merge(Box<merge::Merge>),
+    /// List merges; pause, resume or cancel one
+    Merges(merges::Merges),
+    /// Mark the addresses that envelopes came back from
+    Returned(returned::Returned),
     /// Put the office's seal on a rendered file
     Seal(seal::Seal),
     /// Put one more signature into a file
@@ -208,6 +215,8 @@ impl Cli {
             Verb::Keys(it) => it.run(options),
             Verb::Verify(it) => it.run(options),
             Verb::Merge(it) => it.run(options),
+            Verb::Merges(it) => it.run(options),
+            Verb::Returned(it) => it.run(options),
             Verb::Seal(it) => it.run(options),
             Verb::Sign(it) => it.run(options),
             Verb::Extend(it) => it.run(options),

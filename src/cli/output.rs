@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use super::Failure;
+use crate::merge::MergeError;
 
 /// Reads a file; `-` is standard input.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -22,15 +23,50 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     if path == Path::new("-") {
         return std::io::stdout().write_all(bytes).map_err(|source| failure(path, source));
     }
+    write_with(path, |file| file.write_all(bytes)).map(|_| ())
+}
+
+/// The same of what is written piece by piece.
+pub(super) fn write_with<R, E>(
+    path: &Path,
+    work: impl FnOnce(&mut std::fs::File) -> Result<R, E>,
+) -> Result<R, Failure>
+where
+    E: Into<WriteError>,
+{
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let place = || {
         let mut file = tempfile::Builder::new().prefix(".paraphe-").tempfile_in(folder)?;
-        file.write_all(bytes)?;
+        let result = work(file.as_file_mut()).map_err(Into::into)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        Ok(result)
     };
-    place().map_err(|source: std::io::Error| failure(path, source))
+    place().map_err(|error| match error {
+        WriteError::File(source) => failure(path, source),
+        WriteError::Merge(error) => error.into(),
+    })
+}
+
+/// Why a file that is written piece by piece is not there.
+pub(super) enum WriteError {
+    File(std::io::Error),
+    Merge(MergeError),
+}
+
+impl From<std::io::Error> for WriteError {
+    fn from(error: std::io::Error) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<MergeError> for WriteError {
+    fn from(error: MergeError) -> Self {
+        match error {
+            MergeError::File(error) => Self::File(error),
+            error => Self::Merge(error),
+        }
+    }
 }
 
 /// Text that a terminal does not obey: control characters are shown, not sent.

@@ -61,7 +61,12 @@ pub struct Dispatch<'a> {
     /// Beginning and end of the sessions that those letters named; the ones that this letter has no more are
     /// cancelled in the person's calendar.
     pub earlier: &'a [(DateTime<Utc>, DateTime<Utc>)],
+    /// Whether it is a test, for other eyes than the person's: the subject says so.
+    pub test: bool,
 }
+
+/// What stands before the subject of a test.
+const TEST: &str = "[TEST]";
 
 /// How the person gets the file.
 #[derive(Debug, Clone, Copy)]
@@ -159,7 +164,10 @@ impl Mailer {
             subject: &key,
         };
         let say = |key: &str| address::clean(&rulebook.french().say(key, french).plain());
-        let subject = say(&key);
+        let mut subject = say(&key);
+        if dispatch.test {
+            subject = format!("{TEST} {subject}");
+        }
         let (text, html) = self.bodies(&whole, rulebook, &subject)?;
         let event = Event {
             summary: &say("mail.event"),

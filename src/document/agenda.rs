@@ -36,6 +36,11 @@ pub enum Standing {
 }
 
 impl Document {
+    /// The time zone of the office that issues the document.
+    pub fn time_zone(&self, rulebook: &Rulebook) -> Tz {
+        self.office(rulebook).time_zone(&rulebook.departments)
+    }
+
     /// The sessions of a letter; nothing for a contract, whose dates have letters of their own.
     pub fn agenda(&self, rulebook: &Rulebook) -> Option<Agenda> {
         let Input::Convocation(letter) = &self.input else { return None };

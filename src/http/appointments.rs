@@ -13,6 +13,7 @@ use super::documents::put;
 use super::extract::{Id, Key, Sent};
 use super::problem::Refusal;
 use super::state::Service;
+use crate::document::follow_up;
 
 /// Where an appointment moves to.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -77,7 +78,7 @@ async fn letter(
     let (scope, at, pipeline) = (caller.scope(), service.at(), caller.pipeline(service));
     let held = pipeline.store.document(&scope, id, at).await?;
     let data = pipeline.store.data(&scope, id, at).await?;
-    let Ok(Value::Object(mut letter)) = serde_json::from_slice(&data) else {
+    let Ok(Value::Object(letter)) = serde_json::from_slice(&data) else {
         return Err(Refusal::ours());
     };
     if letter.get("kind") != Some(&json!("convocation")) {
@@ -88,11 +89,5 @@ async fn letter(
     let office = pipeline.rulebook.offices.directorates.get(office);
     let zone = office.map(|it| it.time_zone(&pipeline.rulebook.departments));
     let issued = held.created_at.with_timezone(&zone.unwrap_or(chrono_tz::Europe::Paris));
-    let sent_on = letter.remove("sent_on").unwrap_or_else(|| json!(issued.date_naive()));
-    let earlier = letter.insert("reference".to_owned(), json!(reference));
-    letter.insert("replaces".to_owned(), json!({ "reference": earlier, "date": sent_on }));
-    letter.insert("notice".to_owned(), json!(notice));
-    letter.remove("answer_by");
-    letter.remove("accepted");
-    Ok(letter)
+    Ok(follow_up(letter, issued.date_naive(), notice, &reference))
 }

@@ -117,7 +117,13 @@ pub(super) async fn list(
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "parameters", detail));
     }
     let scope = within(&caller, wanted.office);
-    let filter = Filter { kind: wanted.kind, step: wanted.step, state: wanted.state, by };
+    let filter = Filter {
+        kind: wanted.kind,
+        step: wanted.step,
+        state: wanted.state,
+        by,
+        ..Filter::default()
+    };
     let limit = limit(wanted.limit)?;
     let page = Page { after: wanted.after.map(|it| it.0), most: limit + 1 };
     let store = &caller.pipeline(&service).store;

@@ -34,7 +34,19 @@ pub async fn known(
             problems.push(problem("rows.address_bounced", Severity::Practice, pointer, &status));
         }
     }
+    if document.emails().is_empty()
+        && let Some(day) = store.returned_on(&post_address(document)).await?
+    {
+        let (pointer, day) = ("/applicant/address", day.format("%d/%m/%Y").to_string());
+        problems.push(problem("rows.address_returned", Severity::Practice, pointer, &day));
+    }
     Ok(problems)
+}
+
+/// Who gets a letter by post, and where: the same for every letter of a person at an address.
+pub(super) fn post_address(document: &Document) -> String {
+    let number = document.foreigner_numbers().first().copied().unwrap_or_default();
+    [&[number.to_owned()], document.recipient().as_slice()].concat().join("\n")
 }
 
 fn problem(code: &'static str, severity: Severity, pointer: &str, found: &str) -> Problem {

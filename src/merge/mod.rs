@@ -3,8 +3,10 @@
 //! [`rows`] reads a list of appointments as offices have them and turns each row into the data of a
 //! letter; [`preflight`] checks every row, up to its real layout, before the first letter; [`report`]
 //! and [`workbook`] say what was found; [`run`] issues the letters, and [`outcome`] accounts for them;
-//! [`print`] lays out those of persons without email as one print run. Invariant: nothing is guessed silently and nothing is dropped silently: each row of
-//! the file is a letter, a problem, or counted as blank.
+//! [`print`] lays out those of persons without email as one print run, and [`returned`] takes back what
+//! could not be delivered; [`session`] makes a list of all who are convened to one session. Invariant:
+//! nothing is guessed silently and nothing is dropped silently: each row of the file is a letter, a
+//! problem, or counted as blank.
 
 mod known;
 pub mod outcome;
@@ -12,8 +14,10 @@ pub mod preflight;
 pub mod print;
 pub mod proof;
 pub mod report;
+pub mod returned;
 pub mod rows;
 pub mod run;
+pub mod session;
 pub mod template;
 mod together;
 pub mod workbook;
@@ -23,7 +27,7 @@ pub use known::known;
 use crate::class::Class;
 use crate::document::{Problem, Severity};
 use crate::pipeline::IssueError;
-use crate::render::RenderError;
+use crate::render::{JoinError, RenderError};
 use crate::store::StoreError;
 
 /// Something that is wrong with a row, or with the file: where in the table, and what.
@@ -89,9 +93,15 @@ pub enum MergeError {
     /// A page template is at fault.
     #[error(transparent)]
     Render(#[from] RenderError),
+    /// The parts of a print run were not put together.
+    #[error(transparent)]
+    Join(JoinError),
     /// A template of the merge itself (columns, report) is at fault.
     #[error("a template of the merge is at fault: {0}")]
     Template(String),
+    /// A test mail did not leave; what the server said.
+    #[error("the test mail did not leave: {0}")]
+    Test(String),
     /// A letter was not issued, for a reason that is not its row's.
     #[error(transparent)]
     Issue(#[from] IssueError),
@@ -103,6 +113,15 @@ pub enum MergeError {
     Workbook(#[from] rust_xlsxwriter::XlsxError),
 }
 
+impl From<JoinError> for MergeError {
+    fn from(error: JoinError) -> Self {
+        match error {
+            JoinError::Write(error) => Self::File(error),
+            error => Self::Join(error),
+        }
+    }
+}
+
 impl MergeError {
     /// Whose turn it is.
     pub fn class(&self) -> Class {
@@ -110,7 +129,12 @@ impl MergeError {
             Self::Refused(_) | Self::Render(RenderError::Data(_)) => Class::Caller,
             Self::Issue(error) => error.class(),
             Self::Store(error) => error.class(),
-            Self::File(_) | Self::Render(_) | Self::Template(_) | Self::Workbook(_) => Class::Us,
+            Self::Test(_) => Class::Later,
+            Self::File(_)
+            | Self::Render(_)
+            | Self::Join(_)
+            | Self::Template(_)
+            | Self::Workbook(_) => Class::Us,
         }
     }
 }

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -177,37 +176,43 @@ impl Outcome {
     }
 }
 
-/// The letters of a merge that go by post, as they were issued.
+/// The letters of a merge that go by post, in the order of its rows.
 pub async fn letters_to_print(
-    journey: &Arc<Pipeline>,
+    journey: &Pipeline,
     scope: &Scope,
     id: Uuid,
     at: DateTime<Utc>,
 ) -> Result<Vec<Letter>, MergeError> {
-    let store = &journey.store;
-    let merge = store.merge(scope, id).await?;
-    let mut letters = Vec::new();
-    for number in submission(&merge)?.post {
-        let rows = store.merge_rows(scope, id, Some("done"), number.saturating_sub(1), 1).await?;
-        let row = rows.first().filter(|it| it.number == number);
-        let Some(document) = row.and_then(|it| it.document) else { continue };
-        if document != letter_id(&merge, number) {
-            continue; // printed with the list that issued it
+    let merge = journey.store.merge(scope, id).await?;
+    let post = submission(&merge)?.post;
+    let (mut letters, mut after) = (Vec::with_capacity(post.len()), 0);
+    loop {
+        let page = journey.store.merge_rows(scope, id, Some("done"), after, 1_000).await?;
+        let Some(last) = page.last() else { return Ok(letters) };
+        after = last.number;
+        for row in page {
+            let Some(document) = row.document else { continue };
+            // Another one was printed with the list that issued it.
+            if document == letter_id(&merge, row.number) && post.binary_search(&row.number).is_ok()
+            {
+                let issued = as_issued(journey, scope, document, at).await?;
+                letters.push(Letter::of(document, &issued, &journey.rulebook));
+            }
         }
-        let data = store.data(scope, document, at).await?;
-        let issued_at = store.document(scope, document, at).await?.created_at;
-        let journey = journey.clone();
-        // As of its issue: what was sound then is not judged anew.
-        let letter = tokio::task::spawn_blocking(move || {
-            let document = Document::check(&data, &journey.rulebook, issued_at);
-            let document = document.map_err(IssueError::Data)?;
-            let marks = journey.marks(&document);
-            let fit = journey.renderer.fit(&document, &journey.rulebook, &marks, issued_at)?;
-            Ok::<_, IssueError>(Letter { document, fit })
-        });
-        letters.push(letter.await.map_err(|_| IssueError::Ending)??);
     }
-    Ok(letters)
+}
+
+/// A document as of its issue: what was sound then is not judged anew.
+pub async fn as_issued(
+    journey: &Pipeline,
+    scope: &Scope,
+    id: Uuid,
+    at: DateTime<Utc>,
+) -> Result<Document, MergeError> {
+    let data = journey.store.data(scope, id, at).await?;
+    let issued_at = journey.store.document(scope, id, at).await?.created_at;
+    let document = Document::check(&data, &journey.rulebook, issued_at);
+    Ok(document.map_err(IssueError::Data)?)
 }
 
 /// Writes the PDFs of a merge into a folder, each whole or not at all. `pattern` names them:

@@ -1,27 +1,31 @@
 //! The print run: the letters of those without email, for the machine that folds and fills envelopes.
 //!
-//! Checked letters in; PDFs to print, the list of envelopes and the counts for the franking machine
-//! out. The same letters always give the same run, numbers and codes, so that a part of it can be
-//! printed again after a jam. An envelope holds one letter.
+//! Letters in; PDFs to print, the list of envelopes and the counts for the franking machine out. The
+//! same letters always give the same run, numbers and codes, so that a part of it can be printed again
+//! after a jam. An envelope holds one letter. What is kept of a letter is what stands in the list: the
+//! letters themselves are fetched when their part of the file is laid out.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::MergeError;
-use super::preflight::Kit;
 use super::workbook::field;
 use crate::assets::Assets;
-use crate::document::Document;
-use crate::render::{Fit, Pdf, PrintedLetter, SheetMark};
+use crate::document::{Document, Rulebook};
+use crate::render::{Fit, Joint, Marks, PrintedLetter, Renderer, RunPart, SheetMark, UsedGlyphs};
 
-/// The most envelopes that are laid out as one document: each takes about 3 MB of memory while it is
-/// laid out.
-pub const MOST_ENVELOPES: usize = 100;
+/// The most envelopes of a file. A PDF/A has at most 8,388,607 objects (ISO 19005-2, 6.1.13), and the
+/// tags of an envelope are up to 260.
+pub const MOST_ENVELOPES: usize = 30_000;
+
+/// Envelopes that are laid out together: each takes about 3 MB of memory while it is laid out.
+const TOGETHER: usize = 50;
 
 /// What paper and envelopes weigh, and the bands of the tariff.
 #[derive(Debug, Clone, Deserialize)]
@@ -35,13 +39,30 @@ pub struct Post {
     pub bands: Vec<u32>,
 }
 
-/// A letter to print.
-#[derive(Debug)]
+/// A letter to print, as far as its place in the run goes.
+#[derive(Debug, Clone)]
 pub struct Letter {
-    /// The letter.
-    pub document: Document,
-    /// How it fits its pages.
-    pub fit: Fit,
+    id: Uuid,
+    reference: String,
+    postcode: String,
+    address: String,
+    pages: usize,
+    digest: [u8; 32],
+}
+
+/// What a run is printed with.
+#[derive(Clone, Copy)]
+pub struct Press<'a> {
+    /// Law, places, sentences.
+    pub rulebook: &'a Rulebook,
+    /// Pages and fonts.
+    pub renderer: &'a Renderer,
+    /// What is printed on each letter beside its content.
+    pub marks: &'a (dyn Fn(&Document) -> Marks + Sync),
+    /// Fetches a letter, as it was issued.
+    pub fetch: &'a (dyn Fn(Uuid) -> Result<Document, MergeError> + Sync),
+    /// The moment the file is of.
+    pub at: DateTime<Utc>,
 }
 
 /// An envelope of the run.
@@ -96,16 +117,30 @@ impl Post {
     }
 }
 
+impl Letter {
+    /// What a run needs to know of a letter; `id` is what it is fetched by.
+    pub fn of(id: Uuid, document: &Document, rulebook: &Rulebook) -> Self {
+        let postcode = document.value().pointer("/applicant/address/postcode");
+        Self {
+            id,
+            reference: document.reference().to_owned(),
+            postcode: postcode.and_then(|it| it.as_str()).unwrap_or_default().to_owned(),
+            address: document.recipient().join(" / "),
+            // A letter is one page a language.
+            pages: document.content(rulebook).sides.len(),
+            digest: document.digest(),
+        }
+    }
+}
+
 impl PrintRun {
     /// Puts letters in order and into envelopes. `duplex`: printed on both sides.
     pub fn plan(mut letters: Vec<Letter>, duplex: bool, post: &Post) -> Self {
-        let sheets = |it: &Letter| it.fit.pages().div_ceil(if duplex { 2 } else { 1 });
-        letters.sort_by_cached_key(|it| {
-            (sheets(it), postcode(&it.document).to_owned(), it.document.reference().to_owned())
-        });
+        let sheets = |it: &Letter| it.pages.div_ceil(if duplex { 2 } else { 1 });
+        letters.sort_by_cached_key(|it| (sheets(it), it.postcode.clone(), it.reference.clone()));
         let mut hash = Sha256::new();
         hash.update([u8::from(duplex)]);
-        letters.iter().for_each(|it| hash.update(it.document.digest()));
+        letters.iter().for_each(|it| hash.update(it.digest));
         let id = hash.finalize().iter().take(4).map(|byte| format!("{byte:02X}")).collect();
         let mut first_sheet = 1;
         let envelopes = letters.into_iter().enumerate().map(|(index, letter)| {
@@ -123,66 +158,84 @@ impl PrintRun {
         self.envelopes.iter().map(|it| it.sheets).sum()
     }
 
-    /// Renders the run, or the envelopes that hold the sheets asked for: files of at most
-    /// [`MOST_ENVELOPES`], in order.
-    pub fn pdfs(
-        &self,
-        sheets: Option<RangeInclusive<usize>>,
-        kit: Kit<'_>,
-        at: DateTime<Utc>,
-    ) -> Result<Vec<Pdf>, MergeError> {
+    /// The envelopes of each file of the run, or of those that hold the sheets asked for: one file for
+    /// each number of sheets an envelope, by which the machine is set.
+    pub fn files(&self, sheets: Option<&RangeInclusive<usize>>) -> Vec<Vec<&Envelope>> {
         let holds = |it: &&Envelope| {
-            let own = it.first_sheet..it.first_sheet + it.sheets;
-            sheets.as_ref().is_none_or(|asked| own.clone().any(|sheet| asked.contains(&sheet)))
+            let mut own = it.first_sheet..it.first_sheet + it.sheets;
+            sheets.is_none_or(|asked| own.any(|sheet| asked.contains(&sheet)))
         };
         let chosen: Vec<&Envelope> = self.envelopes.iter().filter(holds).collect();
-        let files: Vec<&[&Envelope]> = chosen.chunks(MOST_ENVELOPES).collect();
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut done = Vec::new();
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(file) = files.get(index) else { return Ok::<_, MergeError>(done) };
-                done.push((index, self.pdf(file, kit, at)?));
-            }
-        };
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut pdfs = std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-            let mut all = Vec::new();
-            for worker in workers {
-                match worker.join() {
-                    Ok(done) => all.extend(done?),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            Ok::<_, MergeError>(all)
-        })?;
-        pdfs.sort_by_key(|(index, _)| *index);
-        Ok(pdfs.into_iter().map(|(_, pdf)| pdf).collect())
+        let alike = chosen.chunk_by(|one, other| one.sheets == other.sheets);
+        alike.flat_map(|it| it.chunks(MOST_ENVELOPES)).map(<[_]>::to_vec).collect()
     }
 
-    fn pdf(&self, file: &[&Envelope], kit: Kit<'_>, at: DateTime<Utc>) -> Result<Pdf, MergeError> {
-        let letters: Vec<PrintedLetter<'_>> = file
-            .iter()
-            .map(|it| PrintedLetter {
-                document: &it.letter.document,
-                marks: (kit.marks)(&it.letter.document),
-                fit: it.letter.fit,
-                sheets: (0..it.sheets).map(|n| self.mark(it, n)).collect(),
-            })
-            .collect();
-        let (first, last) =
-            (file.first().map_or(0, |it| it.number), file.last().map_or(0, |it| it.number));
-        let ident = format!("{}-{first}-{last}", self.id);
-        let title = format!("Tirage {} : plis {first} à {last}", self.id);
-        Ok(kit.renderer.print(&letters, self.duplex, (&ident, &title), kit.rulebook, at)?)
+    /// Writes one file of the run; `progress` is told how many envelopes are in it so far. Answers what
+    /// it was written to, and the number of its pages.
+    pub fn write<W: Write>(
+        &self,
+        file: &[&Envelope],
+        press: Press<'_>,
+        out: W,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<(W, usize), MergeError> {
+        let span = match file {
+            [first, .., last] => format!("{}-{}", first.number, last.number),
+            _ => file.first().map_or_else(String::new, |it| it.number.to_string()),
+        };
+        let name = (format!("{}-{span}", self.id), format!("Tirage {} : plis {span}", self.id));
+        let parts: Vec<&[&Envelope]> = file.chunks(TOGETHER).collect();
+        // First what all parts have in common: the glyphs that their fonts must have.
+        let (mut fits, mut used, mut done) = (Vec::new(), UsedGlyphs::default(), 0);
+        on_all_cores(
+            &parts,
+            |part| measure(part, press),
+            |(fit, glyphs)| {
+                done += fit.len();
+                progress(done / 2);
+                fits.push(fit);
+                used = std::mem::take(&mut used).with(glyphs);
+                Ok(())
+            },
+        )?;
+        let mut joint = Joint::new(out)?;
+        let parts: Vec<_> = parts.into_iter().zip(fits).collect();
+        let lay_out = |(part, fits): (&[&Envelope], Vec<Fit>)| {
+            Ok((self.lay_out(part, &fits, press, &name, &used)?, part.len()))
+        };
+        on_all_cores(&parts, lay_out, |(part, length)| {
+            joint.add(&part, self.duplex)?;
+            done += length;
+            progress(done / 2);
+            Ok(())
+        })?;
+        Ok(joint.end()?)
+    }
+
+    fn lay_out(
+        &self,
+        part: &[&Envelope],
+        fits: &[Fit],
+        press: Press<'_>,
+        (ident, title): &(String, String),
+        used: &UsedGlyphs,
+    ) -> Result<RunPart, MergeError> {
+        let Press { rulebook, renderer, marks, at, .. } = press;
+        let documents = press.letters(part)?;
+        let letter = |((envelope, document), fit): ((&&Envelope, _), &Fit)| PrintedLetter {
+            document,
+            marks: marks(document),
+            fit: *fit,
+            sheets: (0..envelope.sheets).map(|n| self.mark(envelope, n)).collect(),
+        };
+        let letters: Vec<_> = part.iter().zip(&documents).zip(fits).map(letter).collect();
+        Ok(renderer.print(&letters, self.duplex, (ident, title), used, rulebook, at)?)
     }
 
     /// The mark of the n-th sheet of an envelope, from 0: run, envelope, sheet n of m, reference.
     fn mark(&self, envelope: &Envelope, n: usize) -> SheetMark {
         let Envelope { number, sheets, .. } = envelope;
-        let (n, reference) = (n + 1, envelope.letter.document.reference());
+        let (n, reference) = (n + 1, &envelope.letter.reference);
         SheetMark {
             code: format!("{} {number} {n}/{sheets} {reference}", self.id),
             label: format!("{} · {number} · {n}/{sheets}", self.id),
@@ -195,17 +248,16 @@ impl PrintRun {
             "\u{feff}Pli;Première feuille;Feuilles;Tranche (g);Code postal;Référence;Adresse\n",
         );
         for it in &self.envelopes {
-            let document = &it.letter.document;
             let band = it.band.map_or_else(String::new, |it| it.to_string());
-            let address = document.recipient().join(" / ");
+            let Letter { reference, postcode, address, .. } = &it.letter;
             let fields = [
                 it.number.to_string(),
                 it.first_sheet.to_string(),
                 it.sheets.to_string(),
                 band,
-                postcode(document).to_owned(),
-                document.reference().to_owned(),
-                address,
+                postcode.clone(),
+                reference.clone(),
+                address.clone(),
             ];
             text.push_str(&fields.map(|it| field(&it)).join(";"));
             text.push('\n');
@@ -232,7 +284,42 @@ pub fn reference_of(code: &str) -> Option<&str> {
     parts.next().filter(|_| sound)
 }
 
-fn postcode(document: &Document) -> &str {
-    let found = document.value().pointer("/applicant/address/postcode");
-    found.and_then(|it| it.as_str()).unwrap_or_default()
+impl Press<'_> {
+    fn letters(&self, part: &[&Envelope]) -> Result<Vec<Document>, MergeError> {
+        part.iter().map(|it| (self.fetch)(it.letter.id)).collect()
+    }
+}
+
+/// How the letters of a part fit, and their glyphs.
+fn measure(part: &[&Envelope], press: Press<'_>) -> Result<(Vec<Fit>, UsedGlyphs), MergeError> {
+    let Press { rulebook, renderer, marks, at, .. } = press;
+    let (mut used, mut fits) = (UsedGlyphs::default(), Vec::with_capacity(part.len()));
+    for document in press.letters(part)? {
+        let marks = marks(&document);
+        fits.push(renderer.fit_for_run(&document, rulebook, &marks, at, &mut used)?);
+    }
+    Ok((fits, used))
+}
+
+/// Does some work on as many things at once as there are cores; `take` gets what came of each, in order.
+fn on_all_cores<T: Clone + Send, R: Send>(
+    things: &[T],
+    work: impl Fn(T) -> Result<R, MergeError> + Sync,
+    mut take: impl FnMut(R) -> Result<(), MergeError>,
+) -> Result<(), MergeError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    for things in things.chunks(cores) {
+        let ends = std::thread::scope(|scope| {
+            let work = &work;
+            let workers: Vec<_> =
+                things.iter().cloned().map(|it| scope.spawn(move || work(it))).collect();
+            let end = |it: std::thread::ScopedJoinHandle<'_, _>| match it.join() {
+                Ok(end) => end,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            workers.into_iter().map(end).collect::<Result<Vec<_>, MergeError>>()
+        })?;
+        ends.into_iter().try_for_each(&mut take)?;
+    }
+    Ok(())
 }

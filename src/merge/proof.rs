@@ -2,12 +2,47 @@
 //!
 //! Sound rows in, at most as many letters as asked for out: the longest and the shortest, one from
 //! right to left, then one of each language, then of each step. It holds one row for each language and
-//! step of the list.
+//! step of the list. They can be mailed to whoever sends the list, before anything is issued.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+use tokio::task::spawn_blocking;
+
+use super::MergeError;
 use super::preflight::Checked;
+use crate::deliver::{Attempt, Outgoing, Transport};
 use crate::document::{Direction, Rulebook};
+use crate::pipeline::{IssueError, Pipeline};
+
+/// Mails letters to one address, as the run would compose them but marked as tests: nothing is issued or
+/// kept, and nobody else gets anything. Answers the rows that have left.
+pub async fn mail(
+    journey: &Arc<Pipeline>,
+    letters: Vec<Checked>,
+    recipient: &str,
+    transport: &Transport,
+    at: DateTime<Utc>,
+) -> Result<Vec<u64>, MergeError> {
+    let mut rows = Vec::new();
+    for Checked { row, document, .. } in letters {
+        let (journey, to) = (journey.clone(), recipient.to_owned());
+        let mail = spawn_blocking(move || journey.sample(&document, &to, at)).await;
+        let mail = mail.map_err(|_| IssueError::Ending)??;
+        let letter = Outgoing { id: mail.id, recipient: &mail.recipient, message: &mail.message };
+        match transport.send(&letter, std::future::ready(true)).await {
+            Attempt::Accepted(_) => rows.push(row),
+            Attempt::Refused { reply, .. } => return Err(MergeError::Test(reply)),
+            Attempt::Broken { reason, .. } | Attempt::InDoubt(reason) => {
+                return Err(MergeError::Test(reason));
+            }
+            Attempt::Withdrawn => {}
+        }
+    }
+    transport.close().await;
+    Ok(rows)
+}
 
 /// Chooses letters while a list is checked.
 #[derive(Debug)]

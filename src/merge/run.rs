@@ -31,8 +31,12 @@ use crate::store::{
 /// Rows of one chunk: enough to share transactions and layouts, few enough to be done again.
 const CHUNK: u32 = 32;
 
-/// How long a worker may take over a chunk before another one takes it up.
-const LEASE: Duration = Duration::from_secs(300);
+/// How long a worker may take over a chunk before another one takes it up. A chunk that takes longer is
+/// done twice and makes each letter once.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How often a worker that has nothing left to do looks whether others have finished.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a merge is told beside its rows, kept with it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -159,8 +163,32 @@ pub async fn submit(
 }
 
 /// Works at one merge, or at all of them, until no row is left or `stop` says true. Answers how many
-/// rows were done here. What fails for a reason that is not the row's stops the work; the rows wait.
+/// rows were done here. Of one merge it waits for the rows that others have, and takes up those that a
+/// lost worker has left. What fails for a reason that is not the row's stops the work; the rows wait.
 pub async fn work(
+    journey: &Arc<Pipeline>,
+    merge: Option<Uuid>,
+    worker: &str,
+    clock: &Clock,
+    stop: &watch::Receiver<bool>,
+) -> Result<u64, MergeError> {
+    let mut done = 0;
+    loop {
+        done += work_once(journey, merge, worker, clock, stop).await?;
+        let Some(id) = merge else { return Ok(done) };
+        let scope = Scope::all("merge");
+        let running = journey.store.merge(&scope, id).await?.state == "running";
+        if !running || *stop.borrow() {
+            return Ok(done);
+        }
+        let mut told = stop.clone();
+        let _ = tokio::time::timeout(LOOK_EVERY, told.wait_for(|it| *it)).await;
+        journey.store.sweep(clock.now()).await?;
+    }
+}
+
+/// On all cores, until no row waits.
+async fn work_once(
     journey: &Arc<Pipeline>,
     merge: Option<Uuid>,
     worker: &str,
@@ -178,7 +206,8 @@ pub async fn work(
     while let Some(lane) = lanes.join_next().await {
         match lane {
             Ok(Ok(rows)) => done += rows,
-            Ok(Err(error)) => fault = Some(error),
+            // The first one is the cause; the others may be what follows from it.
+            Ok(Err(error)) => fault = fault.or(Some(error)),
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(_) => {}
         }
@@ -228,7 +257,7 @@ impl Known {
 }
 
 /// What a merge was told.
-pub(super) fn submission(merge: &Merge) -> Result<Submission, MergeError> {
+pub fn submission(merge: &Merge) -> Result<Submission, MergeError> {
     let options = merge.options.as_deref().unwrap_or_default();
     serde_json::from_slice(options)
         .map_err(|_| StoreError::Damaged("the options of a merge".to_owned()).into())

@@ -1,17 +1,19 @@
-//! Many letters at once: whether each fits, and all of them as one document to print.
+//! Many letters at once: whether each fits, and parts of a print run as documents of their own.
 //!
-//! One document and not pages put together afterwards: fonts are embedded once, and the tags, the
-//! outline and PDF/A-2a with PDF/UA-1 come from the same hand as those of a single letter.
+//! The tags, the outline, PDF/A-2a and PDF/UA-1 come from the same hand as those of a single letter;
+//! [`Joint`](super::Joint) makes one file of the parts.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use typst::foundations::Smart;
+use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, Timestamp};
 
 use super::matrix::Matrix;
 use super::qr::Qr;
+use super::runs::in_reading_order;
 use super::{
-    Data, Density, Marks, Pdf, RenderError, Renderer, Sheet, compile, json, overflow, world,
+    Data, Density, Marks, RenderError, Renderer, Sheet, UsedGlyphs, compile, json, overflow, world,
 };
 use crate::document::{Content, Document, Problem, Rulebook, Severity};
 
@@ -42,6 +44,15 @@ pub struct SheetMark {
     pub code: String,
     /// The same for a person, short.
     pub label: String,
+}
+
+/// A part of a print run; only [`Renderer::print`] makes one. Its first page shows the glyphs of the run
+/// and is no page of it.
+#[derive(Debug)]
+pub struct RunPart {
+    pub(super) bytes: Vec<u8>,
+    /// Without the first one.
+    pub(super) pages: usize,
 }
 
 /// What the page template reads.
@@ -93,7 +104,25 @@ impl Renderer {
         placed.map(|(paged, density)| Fit { pages: paged.pages().len(), density })
     }
 
-    /// Renders letters as one document to print, in the order given.
+    /// The same, and the glyphs that the letter is set with.
+    pub fn fit_for_run(
+        &self,
+        document: &Document,
+        rulebook: &Rulebook,
+        marks: &Marks,
+        at: DateTime<Utc>,
+        used: &mut UsedGlyphs,
+    ) -> Result<Fit, RenderError> {
+        let content = document.content(rulebook);
+        let placed = self.place(document, &content, marks, at);
+        self.sweep();
+        let (paged, density) = placed?;
+        let fit = Fit { pages: paged.pages().len(), density };
+        used.see(&in_reading_order(paged));
+        Ok(fit)
+    }
+
+    /// Renders letters as one part of a run, in the order given; `used` are the glyphs of the whole run.
     ///
     /// `duplex`: printed on both sides, so that each letter begins on a front. `ident` is the
     /// file's, `title` its title. Every page is that of the single letter, with the marks of the
@@ -103,9 +132,10 @@ impl Renderer {
         letters: &[PrintedLetter<'_>],
         duplex: bool,
         (ident, title): (&str, &str),
+        used: &UsedGlyphs,
         rulebook: &Rulebook,
         at: DateTime<Utc>,
-    ) -> Result<Pdf, RenderError> {
+    ) -> Result<RunPart, RenderError> {
         let contents: Vec<Content> =
             letters.iter().map(|it| it.document.content(rulebook)).collect();
         let codes: Vec<Option<Qr>> =
@@ -153,9 +183,14 @@ impl Renderer {
             standards: self.letters.clone(),
             ..PdfOptions::default()
         };
-        let bytes = typst_pdf::pdf(&super::runs::in_reading_order(paged), &options)
+        let mut paged = in_reading_order(paged);
+        let info = paged.info_mut().clone();
+        let glyphs = paged.pages().first().map(|it| used.page(it));
+        let whole = glyphs.into_iter().chain(paged.pages().iter().cloned()).collect();
+        let whole = PagedDocument::new(whole, info);
+        let bytes = typst_pdf::pdf(&whole, &options)
             .map_err(|errors| super::diagnostic::error(&sheet, &errors))?;
-        Ok(Pdf { bytes, pages })
+        Ok(RunPart { bytes, pages })
     }
 }
 

@@ -7,12 +7,14 @@
 mod batch;
 mod diagnostic;
 mod glyphs;
+mod join;
 mod matrix;
 mod overflow;
 mod preview;
 mod qr;
 mod reading;
 mod runs;
+mod subset;
 mod world;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,11 +29,13 @@ use typst_pdf::{PdfOptions, PdfStandard, PdfStandards, Timestamp};
 use crate::assets::Assets;
 use crate::document::{Body, Content, Document, Problem, Rulebook, RulebookError};
 
-pub use batch::{Fit, PrintedLetter, SheetMark};
+pub use batch::{Fit, PrintedLetter, RunPart, SheetMark};
 pub use diagnostic::Diagnostic;
 use glyphs::Glyphs;
+pub use join::{JoinError, Joint};
 pub use preview::Preview;
 use qr::Qr;
+pub use subset::UsedGlyphs;
 use world::{Shared, Sheet};
 
 /// The most pages a contract may take.

@@ -2,7 +2,7 @@
 //!
 //! What lies outside the scope is not there: nobody learns that it exists.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
@@ -111,6 +111,8 @@ pub struct Filter {
     pub state: Option<State>,
     /// What it is found by.
     pub by: Option<By>,
+    /// Matters on this day still: its last session, or its end, is then or later.
+    pub ends_from: Option<NaiveDate>,
 }
 
 /// A piece of a list, the newest first.
@@ -237,6 +239,10 @@ impl Store {
                 values.push(value.into());
                 conditions.push(format!("{column} = ${}", values.len()));
             }
+        }
+        if let Some(day) = filter.ends_from {
+            values.push(day.to_string().into());
+            conditions.push(format!("d.ends_on >= ${}", values.len()));
         }
         if let Some(by) = &filter.by {
             let hashes = self.hashes(by);

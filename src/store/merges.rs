@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::keyring::DataKey;
 use super::sql::{Row, values};
-use super::{IdempotencyKey, Scope, Store, StoreError};
+use super::{IdempotencyKey, Page, Scope, Store, StoreError};
 
 pub use rows::{RowLease, RowOutcome};
 
@@ -80,6 +80,9 @@ pub struct Counts {
     /// Mails.
     pub mails: BTreeMap<String, i64>,
 }
+
+const COLUMNS: &str = "k.id, k.operator, k.wrapped, m.id, m.office, m.actor, m.state, m.total, \
+    m.options, m.created_at FROM merges m LEFT JOIN keys k ON k.id = m.key";
 
 impl Store {
     /// Begins a merge, or finds the one that was begun with this key and these rows: its id, and whether it is
@@ -213,25 +216,29 @@ impl Store {
 
     /// A merge.
     pub async fn merge(&self, scope: &Scope, merge: Uuid) -> Result<Merge, StoreError> {
-        let sql = "SELECT k.id, k.operator, k.wrapped, m.office, m.actor, m.state, m.total, m.options, \
-                   m.created_at FROM merges m LEFT JOIN keys k ON k.id = m.key WHERE m.id = $1";
-        let row = self.database.row(sql, values![merge]).await?;
+        let sql = format!("SELECT {COLUMNS} WHERE m.id = $1");
+        let row = self.database.row(AssertSqlSafe(sql), values![merge]).await?;
         let row = row.ok_or(StoreError::NotFound("merge"))?;
-        let office: String = row.get(3)?;
-        scope.check(&office, "merge")?;
-        let options = match row.get::<Option<Vec<u8>>>(7)? {
-            Some(it) => Some(self.key(&row, 0)?.open(&place(merge, 0), &it)?),
-            None => None,
-        };
-        Ok(Merge {
-            id: merge,
-            office,
-            actor: row.get(4)?,
-            state: row.get(5)?,
-            total: row.get(6)?,
-            options,
-            created_at: row.get(8)?,
-        })
+        scope.check(&row.get::<String>(4)?, "merge")?;
+        self.opened_merge(&row)
+    }
+
+    /// Merges, the newest first.
+    pub async fn merges(&self, scope: &Scope, page: Page) -> Result<Vec<Merge>, StoreError> {
+        let mut values = Vec::new();
+        let mut conditions = vec![scope.condition(&mut values)];
+        if let Some(after) = page.after {
+            values.push(after.into());
+            conditions.push(format!("m.id < ${}", values.len()));
+        }
+        values.push(page.most.into());
+        let sql = format!(
+            "SELECT {COLUMNS} WHERE {} ORDER BY m.id DESC LIMIT ${}",
+            conditions.join(" AND "),
+            values.len()
+        );
+        let rows = self.database.rows(AssertSqlSafe(sql), values).await?;
+        rows.iter().map(|row| self.opened_merge(row)).collect()
     }
 
     /// The rows after a number and what became of them, in their order; of one state, if one is named.
@@ -321,6 +328,23 @@ impl Store {
             })
         })
         .await
+    }
+
+    fn opened_merge(&self, row: &Row) -> Result<Merge, StoreError> {
+        let id = row.get(3)?;
+        let options = match row.get::<Option<Vec<u8>>>(8)? {
+            Some(it) => Some(self.key(row, 0)?.open(&place(id, 0), &it)?),
+            None => None,
+        };
+        Ok(Merge {
+            id,
+            office: row.get(4)?,
+            actor: row.get(5)?,
+            state: row.get(6)?,
+            total: row.get(7)?,
+            options,
+            created_at: row.get(9)?,
+        })
     }
 
     pub(super) async fn merge_key(&self, merge: Uuid) -> Result<DataKey, StoreError> {

@@ -6,6 +6,7 @@
 
 mod access;
 mod access_keys;
+mod addresses;
 mod answers;
 mod backup;
 mod blobs;

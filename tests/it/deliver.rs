@@ -7,7 +7,7 @@ mod inbox;
 mod judged;
 mod postfix;
 mod processes;
-mod server;
+pub(crate) mod server;
 mod smtp;
 mod webhook;
 mod worker;

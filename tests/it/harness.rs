@@ -114,10 +114,22 @@ pub(crate) struct OnDisk {
 
 impl OnDisk {
     pub(crate) fn new(pdf: &Pdf) -> Self {
+        Self::of(pdf.bytes())
+    }
+
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("document.pdf");
-        std::fs::write(&path, pdf.bytes()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
         Self { _folder: folder, path }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn pages(&self) -> usize {
+        self.ask("qpdf", &["--show-npages", "{}"]).trim().parse().unwrap()
     }
 
     /// What a tool prints about the file; `{}` among the arguments stands for it.

@@ -4,6 +4,9 @@ mod preflight;
 mod print;
 mod rows;
 mod run;
+mod scale;
+mod session;
+mod verbs;
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,12 +1,13 @@
 //! What the preflight of a list found, on the terminal and as files.
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::super::output::{print, print_json, printable, write};
+use super::super::progress::Progress;
 use super::super::render::MarkOptions;
 use super::super::{Failure, Options, Shop};
 use super::Merge;
+use super::list::List;
 use crate::assets::Assets;
 use crate::document::{Document, Rulebook};
 use crate::merge::preflight::{Kit, Preflight, PreflightOptions, preflight};
@@ -16,7 +17,12 @@ use crate::merge::{MergeError, report, workbook};
 
 impl Merge {
     /// Checks the list without a store, and shows a proof if one is asked for.
-    pub(super) fn check_only(&self, shop: &Shop, options: &Options) -> Result<(), Failure> {
+    pub(super) fn check_only(
+        &self,
+        list: &List,
+        shop: &Shop,
+        options: &Options,
+    ) -> Result<(), Failure> {
         let columns = Columns::load(&shop.assets, &shop.rulebook)?;
         let renderer = shop.renderer()?;
         let trial = MarkOptions::default();
@@ -30,14 +36,14 @@ impl Merge {
         };
         let settings = self.settings(&columns)?;
         let mut proof = Proof::new(self.proof.unwrap_or_default());
-        let bar = progress("{pos} rows checked, {per_sec}, {elapsed}");
+        let progress = Progress::open("rows checked");
         let mut keep = |it| proof.see(it, kit.rulebook);
-        let found = preflight(self.open()?, kit, &settings, options.at(), &mut keep, &mut |done| {
-            bar.set_position(done);
+        let found = preflight(list.open()?, kit, &settings, options.at(), &mut keep, &mut |done| {
+            progress.reach(done);
         });
-        bar.finish_and_clear();
-        let found = found.map_err(|error| self.refused(error, &shop.rulebook, options))?;
-        self.say(&found, &shop.assets, kit, &settings, options)?;
+        progress.end();
+        let found = found.map_err(|error| refused(list, error, &shop.rulebook, options))?;
+        self.say(&found, list, &shop.assets, kit, &settings, options)?;
         if let Some(folder) = self.out.as_ref().filter(|_| self.proof.is_some()) {
             std::fs::create_dir_all(folder)
                 .map_err(|source| Failure::File { path: folder.display().to_string(), source })?;
@@ -53,27 +59,10 @@ impl Merge {
         if found.is_sound() || self.skip_faulty { Ok(()) } else { Err(Failure::Data) }
     }
 
-    /// A file that is refused as a whole, said like the problems of its rows.
-    pub(super) fn refused(
-        &self,
-        error: MergeError,
-        rulebook: &Rulebook,
-        options: &Options,
-    ) -> Failure {
-        let MergeError::Refused(finding) = error else { return error.into() };
-        let said = report::say(&[*finding], rulebook, &options.messages);
-        let lines = report::lines(&said).join("\n");
-        eprintln!(
-            "{}: {}",
-            self.file.display(),
-            lines.lines().map(printable).collect::<Vec<_>>().join("\n")
-        );
-        Failure::Data
-    }
-
     pub(super) fn say(
         &self,
         found: &Preflight,
+        list: &List,
         assets: &Assets,
         kit: Kit<'_>,
         settings: &PreflightOptions,
@@ -100,9 +89,9 @@ impl Merge {
         let Some(folder) = &self.report else { return Ok(()) };
         std::fs::create_dir_all(folder)
             .map_err(|source| Failure::File { path: folder.display().to_string(), source })?;
-        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
         let at = options.at().format("%d/%m/%Y %H:%M UTC").to_string();
-        let page = report::html(found, (&name, &at), &settings.accepted, assets, kit.rulebook)?;
+        let page =
+            report::html(found, (&list.name, &at), &settings.accepted, assets, kit.rulebook)?;
         write(&folder.join("preflight.html"), page.as_bytes())?;
         write(&folder.join("problems.csv"), report::csv(&said).as_bytes())?;
         let mut whole = json!(found);
@@ -111,14 +100,14 @@ impl Merge {
         let words = (&kit.rulebook.explanations, options.messages.as_str());
         let rows = &settings.rows;
         if let Some(it) =
-            workbook::marked(self.open()?, kit.columns, rows, &found.findings, None, words)?
+            workbook::marked(list.open()?, kit.columns, rows, &found.findings, None, words)?
         {
             write(&folder.join(format!("marked.{}", it.extension)), &it.bytes)?;
         }
         let faulty = |row: u64| found.faulty.contains(&row);
         if self.skip_faulty
             && let Some(it) = workbook::marked(
-                self.open()?,
+                list.open()?,
                 kit.columns,
                 rows,
                 &found.findings,
@@ -132,10 +121,17 @@ impl Merge {
     }
 }
 
-/// A bar on a terminal; nothing in a pipe.
-pub(super) fn progress(template: &str) -> ProgressBar {
-    let bar = ProgressBar::no_length();
-    let style = ProgressStyle::with_template(template);
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-    bar
+/// A file that is refused as a whole, said like the problems of its rows.
+pub(super) fn refused(
+    list: &List,
+    error: MergeError,
+    rulebook: &Rulebook,
+    options: &Options,
+) -> Failure {
+    let MergeError::Refused(finding) = error else { return error.into() };
+    let said = report::say(&[*finding], rulebook, &options.messages);
+    let lines = report::lines(&said).join("\n");
+    let lines = lines.lines().map(printable).collect::<Vec<_>>().join("\n");
+    eprintln!("{}: {lines}", list.path().display());
+    Failure::Data
 }

@@ -1,36 +1,43 @@
 //! The letters of a checked list: issued, sent, written and printed as asked.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use uuid::Uuid;
 
 use super::super::journey::scope;
-use super::super::output::{print, print_json, write};
+use super::super::output::{print, print_json, printable, write};
+use super::super::progress::Progress;
 use super::super::worker::{send, when_drained, when_told};
 use super::super::{Failure, Options};
 use super::Merge;
-use super::found::progress;
+use super::found::refused;
+use super::list::List;
+use super::printing::{How, print_run};
 use crate::assets::Assets;
 use crate::config::Config;
 use crate::deliver::Clock;
 use crate::document::Document;
-use crate::merge::outcome::{Outcome, letters_to_print, write_files};
-use crate::merge::preflight::{Kit, preflight};
-use crate::merge::print::{Post, PrintRun};
+use crate::merge::outcome::{Outcome, write_files};
+use crate::merge::preflight::{Checked, Kit, preflight};
+use crate::merge::proof::{Proof, mail};
 use crate::merge::rows::Columns;
 use crate::merge::run::{Spool, Terms, submit, work};
 use crate::merge::{MergeError, known};
 use crate::pipeline::Pipeline;
 
+/// How many letters a test is, where nothing else is asked for.
+const TEST_MAILS: usize = 3;
+
 impl Merge {
     /// Checks the list against rules, layout and store, then issues its letters.
     pub(super) async fn issue(
         &self,
+        list: &List,
         pipeline: Arc<Pipeline>,
         config: Config,
         options: &Options,
@@ -46,27 +53,40 @@ impl Merge {
             known: &|document| handle.block_on(known(&pipeline.store, &scope, document)),
         };
         let settings = self.settings(&columns)?;
-        let bar = progress("{pos} rows checked, {per_sec}, {elapsed}");
+        let progress = Progress::open("rows checked");
+        let mut proof =
+            self.test_mail.as_ref().map(|_| Proof::new(self.proof.unwrap_or(TEST_MAILS)));
         let (found, spool) = block_in_place(|| {
             let mut spool = Spool::new()?;
             let mut fault: Option<MergeError> = None;
-            let mut keep = |it| fault = fault.take().or(spool.add(&it).err());
-            let mut advance = |done| bar.set_position(done);
-            let found = preflight(self.open()?, kit, &settings, at, &mut keep, &mut advance);
-            bar.finish_and_clear();
-            let found = found.map_err(|error| self.refused(error, &pipeline.rulebook, options))?;
+            let mut keep = |it: Checked| match &mut proof {
+                Some(proof) => proof.see(it, kit.rulebook),
+                None => fault = fault.take().or(spool.add(&it).err()),
+            };
+            let mut advance = |done| progress.reach(done);
+            let found = preflight(list.open()?, kit, &settings, at, &mut keep, &mut advance);
+            progress.end();
+            let found = found.map_err(|error| refused(list, error, &pipeline.rulebook, options))?;
             fault.map_or(Ok((found, spool)), |error| Err(Failure::from(error)))
         })?;
-        self.say(&found, &assets, kit, &settings, options)?;
+        self.say(&found, list, &assets, kit, &settings, options)?;
         if found.sound == 0 || !(found.is_sound() || self.skip_faulty && !found.stopped) {
             return Err(Failure::Data);
         }
-        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
-        let (file, accepted) = (name.as_ref(), settings.accepted.as_slice());
+        if self.dry_run {
+            return Ok(());
+        }
+        if let (Some(recipient), Some(proof)) = (&self.test_mail, proof) {
+            let transport = config.transport()?;
+            let rows = mail(&pipeline, proof.letters(), recipient, &transport, at).await?;
+            let rows = rows.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+            return print(&format!("test mails of rows {rows} to {}", printable(recipient)));
+        }
+        let (file, accepted) = (list.name.as_str(), settings.accepted.as_slice());
         let terms = Terms { file, preflight: &found, accepted, not_before: self.not_before };
         let store = &pipeline.store;
         let merge = submit(store, &scope, spool, terms, at).await?;
-        self.work_off(&pipeline, merge, found.sound, options).await?;
+        work_off(&pipeline, merge, found.sound, options).await?;
         if self.send {
             let name = format!("merge-{}", std::process::id());
             send(&pipeline, &config, &name, when_drained(pipeline.clone())).await?;
@@ -76,65 +96,10 @@ impl Merge {
             print(&format!("{count} files in {}", folder.display()))?;
         }
         if let Some(file) = &self.print {
-            let letters = letters_to_print(&pipeline, &scope, merge, at).await?;
-            let run = PrintRun::plan(letters, !self.one_sided, &Post::load(&assets)?);
-            block_in_place(|| self.print_run(file, &run, kit, options))?;
+            let how = How { one_sided: self.one_sided, sheets: self.sheets.clone() };
+            print_run(&pipeline, merge, file, &how, options).await?;
         }
         self.account(&pipeline, merge, &assets, options).await
-    }
-
-    /// Issues the rows; a second signal is not needed: what is left waits for the next start.
-    async fn work_off(
-        &self,
-        pipeline: &Arc<Pipeline>,
-        merge: Uuid,
-        total: u64,
-        options: &Options,
-    ) -> Result<(), Failure> {
-        let clock = match options.at {
-            Some(at) => Clock::new(move || at),
-            None => Clock::system(),
-        };
-        let bar = progress("{bar:40} {pos}/{len} letters, {per_sec}, {eta} left");
-        bar.set_length(total);
-        let stop = when_told();
-        let name = format!("merge-{}", std::process::id());
-        let mut work = std::pin::pin!(work(pipeline, Some(merge), &name, &clock, &stop));
-        let mut look = tokio::time::interval(Duration::from_secs(1));
-        let done = loop {
-            tokio::select! {
-                done = &mut work => break done,
-                _ = look.tick() => {
-                    let counts = pipeline.store.merge_counts(&scope(), merge).await?;
-                    let done = ["done", "faulty"].iter().filter_map(|it| counts.rows.get(*it));
-                    bar.set_position(done.sum::<i64>().unsigned_abs());
-                }
-            }
-        };
-        bar.finish_and_clear();
-        done?;
-        Ok(())
-    }
-
-    fn print_run(
-        &self,
-        file: &Path,
-        run: &PrintRun,
-        kit: Kit<'_>,
-        options: &Options,
-    ) -> Result<(), Failure> {
-        let pdfs = run.pdfs(self.sheets.clone(), kit, options.at())?;
-        for (index, pdf) in pdfs.iter().enumerate() {
-            write(&numbered(file, index, pdfs.len()), pdf.bytes())?;
-        }
-        write(&file.with_extension("csv"), run.list().as_bytes())?;
-        for it in run.counts() {
-            let band = it.band.map_or_else(|| "heavier".to_owned(), |it| format!("up to {it} g"));
-            let sheets = if it.sheets == 1 { "sheet" } else { "sheets" };
-            print(&format!("{} envelopes of {} {sheets}, {band}", it.envelopes, it.sheets))?;
-        }
-        let (envelopes, sheets) = (run.envelopes.len(), run.sheets());
-        print(&format!("run {}: {envelopes} envelopes, {sheets} sheets", run.id))
     }
 
     /// What became of every row and every letter.
@@ -154,27 +119,58 @@ impl Merge {
         if options.json {
             return print_json(&json!(outcome));
         }
-        let mails = outcome.mails.iter().map(|(state, count)| format!(", {count} mails {state}"));
-        print(&format!(
-            "{}: {} rows = {} issued + {} refused + {} skipped + {} issued before + {} open; {} to print{}",
-            outcome.id,
-            outcome.rows,
-            outcome.issued,
-            outcome.refused,
-            outcome.skipped,
-            outcome.duplicates,
-            outcome.open,
-            outcome.printed,
-            mails.collect::<String>()
-        ))
+        print(&said(&outcome))
     }
 }
 
-/// `run.pdf`, or `run-1.pdf` where there are several.
-fn numbered(file: &Path, index: usize, count: usize) -> PathBuf {
-    if count < 2 {
-        return file.to_owned();
-    }
-    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    file.with_file_name(format!("{stem}-{}.pdf", index + 1))
+/// The account of a merge on a line.
+pub(in crate::cli) fn said(outcome: &Outcome) -> String {
+    let mails = outcome.mails.iter().map(|(state, count)| format!(", {count} mails {state}"));
+    format!(
+        "{}: {} rows = {} issued + {} refused + {} skipped + {} issued before + {} open; {} to print{}",
+        outcome.id,
+        outcome.rows,
+        outcome.issued,
+        outcome.refused,
+        outcome.skipped,
+        outcome.duplicates,
+        outcome.open,
+        outcome.printed,
+        mails.collect::<String>()
+    )
+}
+
+/// Issues the rows of a merge; what is left at a signal waits for the next start.
+pub(in crate::cli) async fn work_off(
+    pipeline: &Arc<Pipeline>,
+    merge: Uuid,
+    total: u64,
+    options: &Options,
+) -> Result<(), Failure> {
+    let clock = match options.at {
+        // It goes on from there, so that what a lost worker has left is free in time.
+        Some(at) => {
+            let began = Instant::now();
+            Clock::new(move || at + TimeDelta::from_std(began.elapsed()).unwrap_or_default())
+        }
+        None => Clock::system(),
+    };
+    let progress = Progress::of("letters", total);
+    let stop = when_told();
+    let name = format!("merge-{}", std::process::id());
+    let mut work = std::pin::pin!(work(pipeline, Some(merge), &name, &clock, &stop));
+    let mut look = tokio::time::interval(Duration::from_secs(1));
+    let done = loop {
+        tokio::select! {
+            done = &mut work => break done,
+            _ = look.tick() => {
+                let counts = pipeline.store.merge_counts(&scope(), merge).await?;
+                let done = ["done", "faulty"].iter().filter_map(|it| counts.rows.get(*it));
+                progress.reach(done.sum::<i64>().unsigned_abs());
+            }
+        }
+    };
+    progress.end();
+    done?;
+    Ok(())
 }

@@ -18,7 +18,7 @@ pub(super) fn mailer() -> Mailer {
 
 pub(super) fn dispatch() -> Dispatch<'static> {
     let recipient = "amina.specimen@example.org";
-    Dispatch { id: ID, recipient, first: "CV-1", sequence: 0, earlier: &[] }
+    Dispatch { id: ID, recipient, first: "CV-1", sequence: 0, earlier: &[], test: false }
 }
 
 pub(super) fn compose(data: &Value, enclosure: Enclosure<'_>, dispatch: &Dispatch<'_>) -> Mail {

@@ -27,19 +27,19 @@ on_both!(
     a_paused_merge_waits_and_a_cancelled_one_ends,
 );
 
-async fn journey(place: &Place) -> Arc<Pipeline> {
+pub(super) async fn journey(place: &Place) -> Arc<Pipeline> {
     let assets = Assets::embedded();
     let mut config = Config { data: Some(place.folder.path().to_owned()), ..Config::default() };
     config.store.database = Some(place.options.database.clone());
     Pipeline::open(&assets, Rulebook::load(&assets).unwrap(), &config).await.unwrap()
 }
 
-fn scope() -> Scope {
+pub(super) fn scope() -> Scope {
     Scope::all("tester")
 }
 
 /// Checks and submits a list; the rows at fault are passed over.
-async fn send_in(journey: &Arc<Pipeline>, list: &str) -> (Uuid, Preflight) {
+pub(super) async fn send_in(journey: &Arc<Pipeline>, list: &str) -> (Uuid, Preflight) {
     let mut spool = Spool::new().unwrap();
     let mut keep = |it| spool.add(&it).unwrap();
     let found =
@@ -50,13 +50,18 @@ async fn send_in(journey: &Arc<Pipeline>, list: &str) -> (Uuid, Preflight) {
     (merge.unwrap(), found)
 }
 
-async fn work_off(journey: &Arc<Pipeline>, merge: Uuid) -> u64 {
+pub(super) async fn work_off(journey: &Arc<Pipeline>, merge: Uuid) -> u64 {
     let (_stop, told) = watch::channel(false);
     work(journey, Some(merge), "tester", &Clock::new(at), &told).await.unwrap()
 }
 
 /// Sends what the outbox holds into memory; answers who got something.
 async fn send_out(journey: &Arc<Pipeline>) -> Vec<String> {
+    send_out_whole(journey).await.into_iter().map(|it| it.0).collect()
+}
+
+/// The same with what they got.
+pub(super) async fn send_out_whole(journey: &Arc<Pipeline>) -> Vec<(String, String)> {
     let transport = Arc::new(Transport::Memory(Memory::default()));
     let (stop, told) = watch::channel(false);
     let store = journey.store.clone();
@@ -78,7 +83,8 @@ async fn send_out(journey: &Arc<Pipeline>) -> Vec<String> {
     };
     tokio::join!(sender, watcher);
     let Transport::Memory(memory) = &*transport else { panic!("not in memory") };
-    memory.messages().into_iter().map(|it| it.0).collect()
+    let text = |it: Vec<u8>| String::from_utf8_lossy(&it).into_owned();
+    memory.messages().into_iter().map(|it| (it.0, text(it.1))).collect()
 }
 
 async fn a_list_is_issued_once_and_adds_up(place: Place) {
