@@ -222,6 +222,8 @@ impl Pipeline {
             replaces: chain.replaces,
             origin: self.origin(document),
             deliveries,
+            expected: document.expected(&self.rulebook),
+            seats: order.seats.clone(),
             merge: order.merge,
             actor: order.actor.clone(),
         })

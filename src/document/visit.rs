@@ -52,6 +52,23 @@ impl Document {
         }
     }
 
+    /// When the person is expected at the office itself: on each day of a letter that invites there, from the first
+    /// session on; on the day a contract is signed, at any time.
+    pub fn expected(&self, rulebook: &Rulebook) -> Vec<(NaiveDate, Option<NaiveTime>)> {
+        let signing = match &self.input {
+            Input::Contract(it) => &it.signing,
+            Input::Family(it) => &it.signing,
+            Input::Convocation(it) => {
+                let here = it.appointment.place.is_office() && self.invites(rulebook);
+                let sessions = it.appointment.occurrences().into_iter().filter(|_| here);
+                let mut days: Vec<_> = sessions.map(|it| (it.date.0, Some(it.start.0))).collect();
+                days.dedup_by_key(|it| it.0);
+                return days;
+            }
+        };
+        vec![(signing.date.0, None)]
+    }
+
     /// Whether a letter asks its person to come: not one that cancels, nor one about the past.
     pub fn invites(&self, rulebook: &Rulebook) -> bool {
         let Input::Convocation(letter) = &self.input else { return false };

@@ -287,6 +287,7 @@ impl From<StoreError> for Refusal {
             StoreError::Conflict { .. } => (StatusCode::PRECONDITION_FAILED, "version"),
             StoreError::Settled(_) => (StatusCode::CONFLICT, "settled"),
             StoreError::NotReplaceable(_) => (StatusCode::CONFLICT, "not_replaceable"),
+            StoreError::Full(_) => (StatusCode::CONFLICT, "full"),
             StoreError::Erased => (StatusCode::GONE, "erased"),
             _ => return Self::by_class(error.class(), &error),
         };

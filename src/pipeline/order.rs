@@ -20,6 +20,8 @@ pub struct Order {
     pub actor: String,
     /// When its mail may leave, where that is not now.
     pub not_before: Option<chrono::DateTime<chrono::Utc>>,
+    /// The courses of which it takes a seat each; refused as a whole where one is full.
+    pub seats: Vec<String>,
     digest: [u8; 32],
 }
 
@@ -36,7 +38,8 @@ impl Order {
     ) -> Result<Self, Vec<Problem>> {
         let digest = canonical_digest(&input)?;
         let key = key.unwrap_or_else(|| IdempotencyKey::new(crate::assets::hex(&digest)));
-        Ok(Self { id, key, input, merge: None, actor: actor.to_owned(), not_before: None, digest })
+        let actor = actor.to_owned();
+        Ok(Self { id, key, input, merge: None, actor, not_before: None, seats: Vec::new(), digest })
     }
 
     /// SHA-256 of the canonical input.

@@ -276,19 +276,31 @@ impl Store {
         at: DateTime<Utc>,
     ) -> Result<Vec<Summary>, StoreError> {
         let found = self.list(scope, filter, page).await?;
-        if scope.noted && filter.by.is_some() && !found.is_empty() {
-            let (actor, ids) = (scope.actor.clone(), found.iter().map(|it| it.id));
-            let ids = ids.collect::<Vec<_>>();
-            let note = self.write(move |it| {
-                ids.iter().for_each(|id| it.note(at, &actor, "listed", *id, String::new()));
-                Box::pin(std::future::ready(Ok(())))
-            });
-            note.await?;
+        if filter.by.is_some() {
+            self.note_listed(scope, found.iter().map(|it| it.id).collect(), at).await?;
         }
         Ok(found)
     }
 
-    fn summary(&self, row: &Row) -> Result<Summary, StoreError> {
+    /// Writes to the audit trail that documents were listed, if the scope says so.
+    pub(super) async fn note_listed(
+        &self,
+        scope: &Scope,
+        ids: Vec<Uuid>,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        if !scope.noted || ids.is_empty() {
+            return Ok(());
+        }
+        let actor = scope.actor.clone();
+        self.write(move |it| {
+            ids.iter().for_each(|id| it.note(at, &actor, "listed", *id, String::new()));
+            Box::pin(std::future::ready(Ok(())))
+        })
+        .await
+    }
+
+    pub(super) fn summary(&self, row: &Row) -> Result<Summary, StoreError> {
         let id = row.get(3)?;
         Ok(Summary {
             id,

@@ -18,12 +18,13 @@ use super::sql::{Database, Tx, Value, values};
 use super::{Chain, Scope, Store, StoreError, StoreOptions, schema};
 
 /// Every table, in an order in which each row's references come first, and the order of its rows.
-const TABLES: [(&str, &str); 20] = [
+const TABLES: [(&str, &str); 21] = [
     ("keys", "id"),
     ("dossiers", "id"),
     ("documents", "sequence, id"),
     ("versions", "document, version"),
     ("lookups", "hash, document"),
+    ("expected", "document, day, begins"),
     ("merges", "id"),
     ("deliveries", "id"),
     ("attempts", "delivery, fence"),

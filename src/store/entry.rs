@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{Expected, StoreError};
 
 /// The caller's name for one submission: the same key and data give the same receipt. Keys of different callers must
 /// differ; a door writes the caller's name in front.
@@ -160,6 +160,10 @@ pub struct Entry {
     pub origin: Origin,
     /// Mail, for a complete document only.
     pub deliveries: Vec<NewDelivery>,
+    /// When its person is expected at the office.
+    pub expected: Vec<Expected>,
+    /// The courses of which it takes a seat each, or is not kept: [`StoreError::Full`].
+    pub seats: Vec<String>,
     /// The mail merge that it belongs to.
     pub merge: Option<Uuid>,
     /// Who issues it: an opaque id, for it stands in the audit trail.

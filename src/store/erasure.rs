@@ -174,6 +174,7 @@ async fn forget(
         "DELETE FROM addresses WHERE hash IN (SELECT recipient_hash FROM deliveries \
          WHERE dossier = $1)",
         "DELETE FROM lookups WHERE document IN (SELECT id FROM documents WHERE dossier = $1)",
+        "DELETE FROM expected WHERE document IN (SELECT id FROM documents WHERE dossier = $1)",
         "UPDATE attempts SET reply = NULL WHERE delivery IN (SELECT id FROM deliveries \
          WHERE dossier = $1)",
         "UPDATE merge_rows SET data = NULL, problem = NULL WHERE document IN \

@@ -30,6 +30,9 @@ pub enum StoreError {
     /// The document to replace has been replaced, or its state allows no replacement.
     #[error("document {0} cannot be replaced: it is replaced or ended already")]
     NotReplaceable(Uuid),
+    /// No seat is left in a course.
+    #[error("no seat is left in the course {0}")]
+    Full(String),
     /// Mail for a document that is not complete: a half-signed contract never leaves.
     #[error("a document that is {0} cannot be mailed")]
     Unsigned(State),
@@ -84,6 +87,7 @@ impl StoreError {
             | Self::Conflict { .. }
             | Self::Settled(_)
             | Self::NotReplaceable(_)
+            | Self::Full(_)
             | Self::Erased
             | Self::Setting(_)
             | Self::Backup(_) => Class::Caller,

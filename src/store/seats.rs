@@ -5,8 +5,10 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::sql::{Row, Value, values};
+use super::writer::Writing;
 use super::{Scope, Store, StoreError};
 
 /// A course of a centre.
@@ -89,25 +91,23 @@ impl Store {
         let (course, holder) = (course.to_owned(), holder.to_owned());
         let actor = scope.actor().to_owned();
         self.write(move |it| {
-            Box::pin(async move {
-                let held = "SELECT holder FROM seats WHERE course = $1 AND holder = $2";
-                if it.tx.row(held, values![course.clone(), holder.clone()]).await?.is_some() {
-                    return Ok(true);
-                }
-                // The row is locked by the change: whoever comes second waits, then counts anew.
-                let sql = "UPDATE courses SET taken = taken + 1 WHERE id = $1 AND taken < seats";
-                if it.tx.change(sql, values![course.clone()]).await? == 0 {
-                    let sql = "SELECT id FROM courses WHERE id = $1";
-                    let known = it.tx.row(sql, values![course]).await?.is_some();
-                    return if known { Ok(false) } else { Err(StoreError::NotFound("course")) };
-                }
-                let sql = "INSERT INTO seats (course, holder, at) VALUES ($1, $2, $3)";
-                it.tx.change(sql, values![course.clone(), holder, at]).await?;
-                it.note(at, &actor, "seat_taken", uuid::Uuid::nil(), course);
-                Ok(true)
-            })
+            Box::pin(async move { take_seat(it, &actor, course, holder, at).await })
         })
         .await
+    }
+
+    /// A course.
+    pub async fn course(&self, id: &str) -> Result<Option<Course>, StoreError> {
+        let sql = "SELECT id, centre, step, starts_on, appointment, seats, taken FROM courses \
+                   WHERE id = $1";
+        self.database.row(sql, values![id]).await?.as_ref().map(course).transpose()
+    }
+
+    /// The courses that a holder has a seat in.
+    pub async fn seats_of(&self, holder: &str) -> Result<Vec<Course>, StoreError> {
+        let sql = "SELECT id, centre, step, starts_on, appointment, seats, taken FROM courses \
+                   JOIN seats s ON s.course = id WHERE s.holder = $1 ORDER BY starts_on, id";
+        self.database.rows(sql, values![holder]).await?.iter().map(course).collect()
     }
 
     /// Gives a seat back.
@@ -125,6 +125,41 @@ impl Store {
         })
         .await
     }
+}
+
+/// Takes a seat within a transaction. False: none is left.
+pub(super) async fn take_seat(
+    it: &mut Writing,
+    actor: &str,
+    course: String,
+    holder: String,
+    at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let held = "SELECT holder FROM seats WHERE course = $1 AND holder = $2";
+    if it.tx.row(held, values![course.clone(), holder.clone()]).await?.is_some() {
+        return Ok(true);
+    }
+    // The row is locked by the change: whoever comes second waits, then counts anew.
+    let sql = "UPDATE courses SET taken = taken + 1 WHERE id = $1 AND taken < seats";
+    if it.tx.change(sql, values![course.clone()]).await? == 0 {
+        let sql = "SELECT id FROM courses WHERE id = $1";
+        let known = it.tx.row(sql, values![course]).await?.is_some();
+        return if known { Ok(false) } else { Err(StoreError::NotFound("course")) };
+    }
+    let sql = "INSERT INTO seats (course, holder, at) VALUES ($1, $2, $3)";
+    it.tx.change(sql, values![course.clone(), holder, at]).await?;
+    it.note(at, actor, "seat_taken", Uuid::nil(), course);
+    Ok(true)
+}
+
+/// Gives back every seat of a document whose life ends.
+pub(super) async fn free_seats(it: &mut Writing, holder: Uuid) -> Result<(), StoreError> {
+    let sql = "DELETE FROM seats WHERE holder = $1 RETURNING course";
+    for row in it.tx.rows(sql, values![holder]).await? {
+        let sql = "UPDATE courses SET taken = taken - 1 WHERE id = $1";
+        it.tx.change(sql, values![row.get::<String>(0)?]).await?;
+    }
+    Ok(())
 }
 
 fn course(row: &Row) -> Result<Course, StoreError> {

@@ -8,6 +8,7 @@ mod merges;
 mod outbox;
 mod s3;
 mod scale;
+mod seats;
 mod secrecy;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -73,6 +74,8 @@ pub(crate) fn letter(number: u32) -> Entry {
         replaces: None,
         origin: origin(),
         deliveries: vec![mail(number)],
+        expected: Vec::new(),
+        seats: Vec::new(),
         merge: None,
         actor: "tester".to_owned(),
     }

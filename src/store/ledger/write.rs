@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::store::expected::begins;
 use crate::store::keyring::hex;
 use crate::store::prepare::{Mail, Prepared, Stored};
+use crate::store::seats::{free_seats, take_seat};
 use crate::store::sql::{Tx, values};
 use crate::store::writer::Writing;
 use crate::store::{Origin, Receipt, Scope, State, StoreError};
@@ -78,8 +80,17 @@ pub(super) async fn insert(
             return Err(StoreError::NotReplaceable(old));
         }
         cancel_waiting(it, old, &entry.actor, at).await?;
+        free_seats(it, old).await?;
         it.note(at, &entry.actor, "replaced", old, id.to_string());
     }
+    for course in entry.seats {
+        if !take_seat(it, &entry.actor, course.clone(), id.to_string(), at).await? {
+            return Err(StoreError::Full(course));
+        }
+    }
+    let office = kept.office.as_str();
+    let expected = entry.expected.iter().map(|it| values![id, office, it.0, begins(it.1)]);
+    it.tx.insert("expected", &["document", "office", "day", "begins"], expected.collect()).await?;
     let lookups = lookups.into_iter().map(|hash| values![hash, id]).collect();
     it.tx.insert("lookups", &["hash", "document"], lookups).await?;
     let version = VersionRow {
@@ -182,6 +193,7 @@ impl Now {
         let values = values![next.as_str(), version, at, id, expected, was];
         match it.tx.change(sql, values).await? {
             0 => Err(StoreError::Conflict { current: self.version }),
+            _ if ends => free_seats(it, id).await,
             _ => Ok(()),
         }
     }
