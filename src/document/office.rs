@@ -40,6 +40,8 @@ pub struct Directorate {
     /// Rooms with their capacity.
     #[serde(default)]
     pub rooms: Vec<Room>,
+    /// Who signs for the State, as a contract's data has it: what its forms begin with.
+    pub authority: Option<serde_json::Value>,
     /// Where the data comes from.
     pub source: String,
     /// Whether somebody compared it with the public directory.

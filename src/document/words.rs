@@ -4,6 +4,7 @@
 //! off a French clock and a French calendar.
 
 use chrono::{Datelike, NaiveDate, Timelike};
+use serde::Deserialize;
 
 use super::appointment::{Appointment, Session};
 use super::calendar::{Date, PartialDate, Time};
@@ -77,6 +78,12 @@ impl Catalogue {
             pieces.extend(item.0);
         }
         Phrase(pieces)
+    }
+
+    /// When an appointment of the wire form takes place; nothing where it has another shape.
+    pub(crate) fn when_of(&self, appointment: &serde_json::Value) -> Vec<String> {
+        let appointment = Appointment::deserialize(appointment);
+        appointment.map(|it| self.when(&it)).iter().flatten().map(Phrase::plain).collect()
     }
 
     /// When an appointment takes place, as a value of several lines.

@@ -68,7 +68,7 @@ pub(super) async fn cancel(
 }
 
 /// The data of the letter that takes the place of one.
-async fn letter(
+pub(super) async fn letter(
     service: &Service,
     caller: &Caller,
     id: Uuid,

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,7 @@ use super::extract::{Asked, Input};
 use super::problem::{Refusal, Said, language, words};
 use super::state::Service;
 use crate::document::Document;
+use crate::pipeline::{IssueError, Pipeline};
 use crate::render::{Marks, RenderError};
 
 /// What a check finds.
@@ -104,22 +106,16 @@ pub(super) async fn preview(
         let detail = "page is a number from 1 to 8, dpi one from 40 to 220";
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "parameters", detail));
     }
-    let (own, at) = (service.clone(), service.at());
-    let made = service.on_a_core(move || {
-        let pipeline = own.pipeline();
-        let rulebook = &pipeline.rulebook;
-        let document = Document::check(&input, rulebook, at).map_err(Refusal::data)?;
-        let marks = Marks { specimen: true, verify_url: pipeline.marks(&document).verify_url };
-        let renderer = &pipeline.renderer;
+    let (bytes, pages) = specimen(&service, input, move |document, marks, pipeline, at| {
+        let (renderer, rulebook) = (&pipeline.renderer, &pipeline.rulebook);
         if image {
-            let page = renderer.preview(&document, rulebook, &marks, at, page, dpi);
-            page.map(|it| (it.png, it.pages)).map_err(refused)
-        } else {
-            let pdf = renderer.render(&document, rulebook, &marks, at).map_err(refused)?;
-            Ok((Some(pdf.bytes().to_vec()), pdf.pages()))
+            let page = renderer.preview(document, rulebook, marks, at, page, dpi)?;
+            return Ok((page.png, page.pages));
         }
-    });
-    let (bytes, pages) = made.await??;
+        let pdf = renderer.render(document, rulebook, marks, at)?;
+        Ok((Some(pdf.bytes().to_vec()), pdf.pages()))
+    })
+    .await?;
     let bytes = bytes.ok_or_else(Refusal::not_found)?;
     let pages = [("x-pages", pages.to_string())];
     Ok(match image {
@@ -128,6 +124,20 @@ pub(super) async fn preview(
     })
 }
 
-fn refused(error: RenderError) -> Refusal {
-    crate::pipeline::IssueError::from(error).into()
+/// What is made of data that is no document yet, with the marks of a specimen.
+pub(super) async fn specimen<T: Send + 'static>(
+    service: &Service,
+    input: Vec<u8>,
+    make: impl FnOnce(&Document, &Marks, &Pipeline, DateTime<Utc>) -> Result<T, RenderError>
+    + Send
+    + 'static,
+) -> Result<T, Refusal> {
+    let (own, at) = (service.clone(), service.at());
+    let made = service.on_a_core(move || {
+        let pipeline = own.pipeline();
+        let document = Document::check(&input, &pipeline.rulebook, at).map_err(Refusal::data)?;
+        let marks = Marks { specimen: true, verify_url: pipeline.marks(&document).verify_url };
+        make(&document, &marks, pipeline, at).map_err(|it| IssueError::from(it).into())
+    });
+    made.await?
 }

@@ -9,6 +9,7 @@ use minijinja::Environment;
 use tokio::sync::Semaphore;
 
 use super::auth::limiter::Limiter;
+use super::desk::Wording;
 use super::health::Last;
 use super::metrics::Metrics;
 use super::problem::Refusal;
@@ -29,6 +30,7 @@ struct Inner {
     assets: Assets,
     config: Config,
     pages: Environment<'static>,
+    wording: Wording,
     trust: Trust,
     clock: Clock,
     failures: Limiter<IpAddr>,
@@ -48,6 +50,9 @@ pub enum ServiceError {
     /// A page of the desk is at fault.
     #[error("a page template is at fault: {0:#}")]
     Page(#[from] minijinja::Error),
+    /// The words of the form are at fault.
+    #[error("{0}")]
+    Wording(String),
     /// A trusted certificate is at fault.
     #[error("a trusted certificate is at fault: {0}")]
     Trust(#[from] crate::seal::verify::TrustError),
@@ -82,6 +87,7 @@ impl Service {
         }
         Ok(Self(Arc::new(Inner {
             pages: pages(assets)?,
+            wording: Wording::load(assets, &pipeline.rulebook).map_err(ServiceError::Wording)?,
             assets: assets.clone(),
             pipeline,
             tests,
@@ -115,6 +121,11 @@ impl Service {
     /// The pages of the desk and the public ones, by their name below `templates/desk`.
     pub fn pages(&self) -> &Environment<'static> {
         &self.0.pages
+    }
+
+    /// What the form of a dossier says.
+    pub(super) fn wording(&self) -> &Wording {
+        &self.0.wording
     }
 
     /// Templates and fonts.

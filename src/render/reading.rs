@@ -9,13 +9,15 @@ use super::{Marks, RenderError, Renderer};
 use crate::document::{Document, Rulebook};
 
 impl Renderer {
-    /// The lines of every page that [`Renderer::preview`] would draw.
+    /// The lines of every page that [`Renderer::preview`] would draw; in one language alone, if one is named (BCP 47,
+    /// the part before the first hyphen).
     pub fn reading(
         &self,
         document: &Document,
         rulebook: &Rulebook,
         marks: &Marks,
         at: DateTime<Utc>,
+        language: Option<&str>,
     ) -> Result<Vec<Vec<String>>, RenderError> {
         let content = document.content(rulebook);
         let placed = self.place(document, &content, marks, at);
@@ -23,7 +25,7 @@ impl Renderer {
         let (paged, _) = placed?;
         let lines = |frame: &Frame| {
             let mut runs = Vec::new();
-            collect(frame, Point::zero(), &mut runs);
+            collect(frame, Point::zero(), language, &mut runs);
             lines(&runs)
         };
         Ok(paged.pages().iter().map(|it| lines(&it.frame)).collect())
@@ -35,18 +37,21 @@ struct Run {
     at: Point,
     width: Abs,
     text: String,
+    /// Whether it is in the language that is asked for.
+    wanted: bool,
 }
 
-fn collect(frame: &Frame, origin: Point, runs: &mut Vec<Run>) {
+fn collect(frame: &Frame, origin: Point, language: Option<&str>, runs: &mut Vec<Run>) {
     for (place, item) in frame.items() {
         let at = origin + *place;
         match item {
             FrameItem::Group(group) => {
                 let moved = Point::new(group.transform.tx, group.transform.ty);
-                collect(&group.frame, at + moved, runs);
+                collect(&group.frame, at + moved, language, runs);
             }
             FrameItem::Text(text) => {
-                runs.push(Run { at, width: text.width(), text: text.text.to_string() });
+                let wanted = language.is_none_or(|it| text.lang.as_str() == it);
+                runs.push(Run { at, width: text.width(), text: text.text.to_string(), wanted });
             }
             _ => {}
         }
@@ -56,7 +61,9 @@ fn collect(frame: &Frame, origin: Point, runs: &mut Vec<Run>) {
 fn lines(runs: &[Run]) -> Vec<String> {
     let near = |a: Abs, b: Abs| (a - b).abs() < Abs::pt(3.0);
     let same = |a: &Run, b: &Run| near(a.at.y, b.at.y) && near(a.at.x + a.width, b.at.x);
-    runs.chunk_by(same).map(line).filter(|it| !it.is_empty()).collect()
+    // A name within a line of another language is of that line.
+    let wanted = |it: &&[Run]| it.iter().all(|it| it.wanted);
+    runs.chunk_by(same).filter(wanted).map(line).filter(|it| !it.is_empty()).collect()
 }
 
 fn line(runs: &[Run]) -> String {

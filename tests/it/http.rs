@@ -3,7 +3,7 @@
 mod access;
 mod journey;
 mod refusals;
-mod server;
+pub(crate) mod server;
 mod webhooks;
 
 #[test]

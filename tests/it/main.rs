@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod database;
 mod deliver;
+mod desk;
 mod document;
 mod erasure;
 mod extraction;

@@ -35,7 +35,8 @@ pub(super) async fn list(
     let by = (!q.is_empty()).then(|| By::Any(q.clone()));
     let filter = Filter { by, ..Filter::default() };
     let store = &agent.caller.pipeline(&service).store;
-    let items = store.list(&agent.caller.scope(), &filter, Page::default()).await?;
+    let (scope, page) = (agent.caller.scope(), Page::default());
+    let items = store.list_noted(&scope, &filter, page, service.at()).await?;
     let values = Listed { q, items };
     Ok(page::desk(&service, "desk/list.html.j2", Some(&agent.csrf), values)?.into_response())
 }
@@ -48,6 +49,7 @@ struct Shown {
     turn: Vec<String>,
     hash: String,
     code: Option<String>,
+    may_write: bool,
 }
 
 /// One document.
@@ -130,7 +132,7 @@ async fn shown(
     let catalogue = held.record.as_ref().map(|it| service.rulebook().catalogue(&it.language));
     let language = catalogue.map(|it| it.name.clone()).unwrap_or_default();
     let code = code.map(|it| format!("{} {}", &it[..4], &it[4..]));
-    let csrf = agent.csrf.clone();
-    let values = Shown { csrf: agent.csrf, held, language, turn, hash, code };
+    let (csrf, may_write) = (agent.csrf.clone(), caller.may_write().is_ok());
+    let values = Shown { csrf: agent.csrf, held, language, turn, hash, code, may_write };
     Ok(page::desk(service, "desk/document.html.j2", Some(&csrf), values)?.into_response())
 }

@@ -1,14 +1,20 @@
 //! The agent's desk and the tablet: pages in, pages out, by the same way as the API.
 
+mod course_rows;
+mod courses;
 mod documents;
+mod form;
 mod sitting;
 mod tablet;
+mod today;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
+
+pub(super) use form::Wording;
 
 use super::page;
 use super::problem::Refusal;
@@ -18,7 +24,10 @@ use super::state::Service;
 #[rustfmt::skip]
 pub(super) fn routes() -> Router<Service> {
     Router::new()
-        .route("/", get(documents::list))
+        .route("/", get(today::list))
+        .route("/dossiers", get(documents::list))
+        .route("/seances", get(courses::list).post(courses::take)
+            .layer(DefaultBodyLimit::max(courses::TABLE)))
         .route("/login", get(login))
         .route("/accessibilite", get(accessibility))
         .route("/dossiers/{id}", get(documents::show))
@@ -28,6 +37,7 @@ pub(super) fn routes() -> Router<Service> {
         .route("/tablette/contrat", get(tablet::show))
         .route("/tablette/pages/{number}", get(tablet::picture))
         .route("/tablette/acte", post(tablet::act))
+        .merge(form::routes())
         .merge(page::files())
 }
 

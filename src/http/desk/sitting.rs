@@ -151,7 +151,8 @@ impl Contract {
         let work = move || {
             let pipeline = caller.pipeline(&own);
             let (rulebook, marks) = (own.rulebook(), pipeline.marks(&self.document));
-            let pages = pipeline.renderer.reading(&self.document, rulebook, &marks, self.issued);
+            let pages =
+                pipeline.renderer.reading(&self.document, rulebook, &marks, self.issued, None);
             (self, pages)
         };
         let (contract, pages) = service.on_a_core(work).await?;
