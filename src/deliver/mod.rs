@@ -13,6 +13,7 @@ mod compose;
 mod dkim;
 mod header;
 mod inbox;
+mod simulator;
 mod smtp;
 mod tls;
 mod transport;
@@ -28,7 +29,7 @@ pub use dkim::{Dkim, DkimError, DkimOptions};
 pub use inbox::{Found, Inbox, InboxError, InboxOptions};
 pub use smtp::{Limits, Smtp, SmtpError, SmtpOptions, SmtpSetupError, TlsMode};
 pub use tls::TlsError;
-pub use transport::{Attempt, Memory, Outgoing, Transport};
+pub use transport::{Attempt, Memory, Outgoing, ProbeError, Transport};
 pub use webhook::{Webhook, WebhookError, WebhookOptions};
 pub use worker::WorkerOptions;
 

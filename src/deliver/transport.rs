@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
-use super::smtp::Smtp;
+use super::simulator::{Part, part};
+use super::smtp::{Smtp, SmtpError};
 use crate::class::Class;
 
 /// A way out for messages.
@@ -34,6 +35,17 @@ pub struct Outgoing<'a> {
     pub recipient: &'a str,
     /// The stored bytes.
     pub message: &'a [u8],
+}
+
+/// Why no message could leave.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// The server.
+    #[error(transparent)]
+    Smtp(#[from] SmtpError),
+    /// The folder.
+    #[error("the folder: {0}")]
+    Folder(#[from] io::Error),
 }
 
 /// How one attempt to send a message ended.
@@ -89,6 +101,23 @@ impl Transport {
                 memory.0.lock().unwrap_or_else(PoisonError::into_inner).push(message);
                 Attempt::Accepted("kept in memory".to_owned())
             }
+        }
+    }
+
+    /// What a recipient plays at the n-th try, where mail stays in a folder.
+    pub(super) fn part(&self, recipient: &str, attempt: u32) -> Option<Part> {
+        match self {
+            Self::Folder(_) => part(recipient, attempt),
+            Self::Smtp(_) | Self::Memory(_) => None,
+        }
+    }
+
+    /// Whether a message could leave now, without one: a server is greeted and hears our name, a folder is there.
+    pub async fn probe(&self) -> Result<(), ProbeError> {
+        match self {
+            Self::Smtp(smtp) => Ok(smtp.probe().await?),
+            Self::Folder(folder) => Ok(tokio::fs::create_dir_all(folder).await?),
+            Self::Memory(_) => Ok(()),
         }
     }
 

@@ -154,10 +154,27 @@ async fn deliver(desk: Arc<Desk>, lease: Lease) -> Option<End> {
         tell(noted.map(|_| ()), "transmitting");
         sure
     };
-    let attempt = desk.holding(&lease, desk.transport.send(&letter, may_leave)).await;
+    let part = desk.transport.part(&lease.recipient, lease.attempt).unwrap_or_default();
+    let played = part.attempt.is_some();
+    let attempt = match part.attempt {
+        Some(Attempt::InDoubt(reply)) => {
+            if may_leave.await {
+                Attempt::InDoubt(reply)
+            } else {
+                Attempt::Withdrawn
+            }
+        }
+        Some(attempt) => attempt,
+        None => desk.holding(&lease, desk.transport.send(&letter, may_leave)).await,
+    };
     let (outcome, end) = desk.outcome(&lease, attempt)?;
     desk.settle(&lease, outcome).await;
-    Some(end)
+    if let Some(report) = part.report {
+        let noted = desk.store.returned(lease.delivery, &report, desk.clock.now()).await;
+        tell(noted.map(|_| ()), "report");
+    }
+    // What is played says nothing of the line.
+    Some(if played { End::Talking } else { end })
 }
 
 impl Desk {

@@ -1,5 +1,5 @@
-//! Whether the service lives, and whether it can do its work: it renders and seals a letter, asks the database and
-//! the files, and looks how long mail has been waiting.
+//! Whether the service lives, and whether it can do its work: it renders and seals a letter, asks the database,
+//! the files and the mail server, and looks at the certificate and how long mail has been waiting.
 
 use axum::Json;
 use axum::Router;
@@ -14,10 +14,14 @@ use tokio::sync::Mutex;
 use super::problem::Refusal;
 use super::state::Service;
 use crate::document::Document;
+use crate::seal::Sealer;
 
 /// How long an answer holds, so that asking costs nothing; how long mail may wait.
 const HOLDS: TimeDelta = TimeDelta::seconds(10);
 const PATIENCE: TimeDelta = TimeDelta::minutes(15);
+
+/// What is said of a certificate that does not hold now.
+const EXPIRED: &str = "not valid now";
 
 /// What was found, part by part: `ok`, or what is wrong.
 #[derive(Debug, Clone, Serialize)]
@@ -28,6 +32,8 @@ struct Readiness {
     database: &'static str,
     files: &'static str,
     queue: &'static str,
+    mail: &'static str,
+    certificate: &'static str,
 }
 
 /// The last answer, and of when it is.
@@ -65,14 +71,40 @@ async fn look(service: &Service) -> Result<Readiness, Refusal> {
     let since = queue.ok().and_then(|it| it.waiting_since);
     let late = since.is_some_and(|it| at - it > PATIENCE);
     let files = store.probe().await.is_ok();
+    let (mail, certificate) = (mail(service).await, certificate(service));
+    let holds = certificate != EXPIRED;
     Ok(Readiness {
-        ready: renders && key && database && files && !late,
+        ready: renders && key && database && files && !late && mail && holds,
         renders: says(renders),
         key: says(key),
         database: says(database),
         files: says(files),
         queue: if late { "mail waits too long" } else { "ok" },
+        mail: says(mail),
+        certificate,
     })
+}
+
+/// Whether the mail server, or the folder in its place, takes mail now.
+async fn mail(service: &Service) -> bool {
+    let probed = match service.config().transport() {
+        Ok(transport) => transport.probe().await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = &probed {
+        tracing::error!("not ready, mail: {error}");
+    }
+    probed.is_ok()
+}
+
+/// Whether the certificates of the office's key hold.
+fn certificate(service: &Service) -> &'static str {
+    let Sealer::On(office) = &service.pipeline().sealer else { return "ok" };
+    match office.identity().check(service.at()) {
+        Ok(soon) if soon.is_empty() => "ok",
+        Ok(_) => "ends within 60 days",
+        Err(_) => EXPIRED,
+    }
 }
 
 /// Whether a letter is rendered, and whether it is sealed.

@@ -7,15 +7,29 @@ use serde_json::{Value, json};
 use super::problem::Details;
 use crate::document::{Kind, Rulebook};
 
+/// What a reader is told first.
+const ABOUT: &str = "Issues CAI and CAIF contracts and convocation letters, has them signed and mailed.
+
+A key made with `paraphe keys api --name NAME --test` walks the whole journey apart from what has value: pages say \
+SPÉCIMEN, a test key seals, mails are written into a folder. Some recipients of tests play what happens out there:
+
+- `refused@simulator.example`: the server refuses the mail; it is `failed`.
+- `bounce@simulator.example`: the server takes it and a report sends it back; it is `bounced`.
+- `delay@simulator.example`: the server asks to wait; it is `ready` again, and `accepted` at the second try.
+- `doubt@simulator.example`: the server does not answer; it is `in_doubt`.
+
+Everybody else's mail is `accepted`. In trial mode the same recipients play the same parts.
+
+`409` with the code `under_way` means that the first request with this idempotency key is not answered yet: ask again \
+after the seconds of `Retry-After`; the answer is then the first one's.";
+
 /// The document before the routes have filled it.
 pub(super) fn empty() -> OpenApi {
-    let about =
-        "Issues CAI and CAIF contracts and convocation letters, has them signed and mailed.";
     OpenApi {
         info: Info {
             title: "Paraphe".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            description: Some(about.to_owned()),
+            description: Some(ABOUT.to_owned()),
             ..Info::default()
         },
         ..OpenApi::default()

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::address;
 use super::dkim::{Dkim, DkimError, DkimOptions};
@@ -183,6 +183,9 @@ impl SmtpSetupError {
     }
 }
 
+/// How long a server may take to say that it is there.
+const PROBE: Duration = Duration::from_secs(5);
+
 /// How long a connection may wait for its next letter; servers end idle ones after some minutes.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -249,6 +252,15 @@ impl Smtp {
         };
         self.keep(talk);
         attempt
+    }
+
+    /// Greets the server, makes the line private, and leaves again: what every letter needs first. It takes five seconds
+    /// at the most.
+    pub async fn probe(&self) -> Result<(), SmtpError> {
+        let open = Talk::open(&self.options, self.tls.as_ref());
+        let mut talk = timeout(PROBE, open).await.map_err(|_| SmtpError::Silent)??;
+        let _ = timeout(PROBE, talk.quit()).await;
+        Ok(())
     }
 
     /// Says goodbye on every idle connection.
