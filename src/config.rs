@@ -84,6 +84,7 @@ impl Config {
             data: Some(self.data().join("tests")),
             verify_url: self.verify_url.clone(),
             languages: self.languages.clone(),
+            mail: MailSection { link: self.mail.link.clone(), ..MailSection::default() },
             ..Self::default()
         }
     }

@@ -15,11 +15,12 @@ mod sample;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use uuid::{NoContext, Timestamp, Uuid};
 
+use crate::config::LinkSection;
 use crate::deliver::{Dispatch, Enclosure, Mailer};
 use crate::document::{Document, Kind, Rulebook};
 use crate::render::{Marks, Renderer};
@@ -49,6 +50,8 @@ pub struct Pipeline {
     pub verify_url: Option<String>,
     /// Whether each page says that it is a specimen.
     pub specimen: bool,
+    /// Which mails bring a link in place of the file.
+    links: Option<LinkSection>,
     program: String,
     /// Hash of all templates and fonts, and of each catalogue by tag.
     assets: String,
@@ -288,13 +291,20 @@ impl Pipeline {
         at: DateTime<Utc>,
     ) -> Result<Vec<NewDelivery>, IssueError> {
         let first = chain.root.to_string();
+        let kind = document.kind().name();
+        let links = self.links.as_ref().filter(|it| it.kinds.iter().any(|it| it.name() == kind));
         let mail = |recipient: &str| {
             let id = fresh_id(at);
             let (sequence, earlier) = (chain.sequence, &chain.sessions);
             let dispatch =
                 Dispatch { id, recipient, first: &first, sequence, earlier, test: false };
             let sent = not_before.unwrap_or(at);
-            let enclosure = Enclosure::Attached(file);
+            let until = links.map(|it| sent.date_naive() + Days::new(it.days().into()));
+            let url = links.map(|it| it.address.clone() + &self.store.link_code(id));
+            let enclosure = match (&url, until) {
+                (Some(url), Some(until)) => Enclosure::Link { url, until },
+                _ => Enclosure::Attached(file),
+            };
             let mail = self.mailer.compose(document, &self.rulebook, enclosure, &dispatch, sent)?;
             Ok(NewDelivery {
                 id,
@@ -303,6 +313,7 @@ impl Pipeline {
                 message_id: mail.message_id,
                 not_before,
                 late_after: document.late_after(&self.rulebook),
+                link_until: until.map(end_of_day),
             })
         };
         document.emails().into_iter().map(mail).collect()
@@ -360,6 +371,19 @@ fn record(document: &Document, rulebook: &Rulebook) -> Record {
         emails: document.emails().into_iter().map(str::to_owned).collect(),
         ends_on: Some(document.ends_on(rulebook)),
     }
+}
+
+/// How long after its beginning at Greenwich a day is over everywhere: UTC-12 is the last.
+const DAY: TimeDelta = TimeDelta::hours(36);
+
+/// When a day is over, wherever in the world its reader is.
+pub fn end_of_day(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc() + DAY
+}
+
+/// The day that is over then.
+pub fn day_of_end(end: DateTime<Utc>) -> NaiveDate {
+    (end - DAY).date_naive()
 }
 
 /// A new UUIDv7 of a moment (RFC 9562, 5.7).

@@ -83,7 +83,9 @@ impl Deliveries {
             let (store, scope) = (&pipeline.store, scope());
             match &self.verb {
                 Verb::List { state, document, most } => {
-                    let filter = DeliveryFilter { state: *state, document: *document, merge: None };
+                    let states = state.iter().copied().collect();
+                    let filter =
+                        DeliveryFilter { states, document: *document, ..Default::default() };
                     list(store, &filter, *most, options).await?;
                 }
                 Verb::Show { id } => show(store, *id, options).await?,

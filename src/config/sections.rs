@@ -111,6 +111,8 @@ pub struct MailSection {
     pub dkim: Option<DkimSection>,
     /// The mailbox that failures are returned to.
     pub imap: Option<ImapSection>,
+    /// Mails that bring a link in place of the file.
+    pub link: Option<LinkSection>,
     /// The domain of Message-IDs and calendar entries [default: that of the office's mailbox].
     pub domain: Option<String>,
     /// The most mails a minute, over all workers.
@@ -127,6 +129,48 @@ pub struct MailSection {
     /// How long a letter stays with a worker that gives no more sign of life [default: 180].
     #[schemars(range(min = 2, max = 3600))]
     pub lease_seconds: Option<u32>,
+}
+
+/// Mails that bring a link in place of the file.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct LinkSection {
+    /// The address of the public page that opens it; its code is appended.
+    pub address: String,
+    /// The kinds of documents: `cai`, `caif`, `convocation`.
+    pub kinds: Vec<LinkedKind>,
+    /// How many days it opens [default: 30].
+    #[schemars(range(min = 1, max = 365))]
+    pub days: Option<u32>,
+}
+
+/// A kind of document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkedKind {
+    /// An individual contract.
+    Cai,
+    /// A family contract.
+    Caif,
+    /// A letter.
+    Convocation,
+}
+
+impl LinkedKind {
+    /// Its name in data.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cai => "cai",
+            Self::Caif => "caif",
+            Self::Convocation => "convocation",
+        }
+    }
+}
+
+impl LinkSection {
+    /// How many days a link opens.
+    pub fn days(&self) -> u32 {
+        self.days.unwrap_or(30)
+    }
 }
 
 /// A server that takes mails.

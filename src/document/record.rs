@@ -27,6 +27,16 @@ impl Document {
         }
     }
 
+    /// The date of birth of the person, or of each parent: `YYYY-MM-DD`, or less where no more is known.
+    pub fn births(&self) -> Vec<&str> {
+        let people = match &self.input {
+            Input::Family(it) => (0..it.parents.len()).map(|n| format!("/parents/{n}")).collect(),
+            _ => vec!["/applicant".to_owned()],
+        };
+        let birth = |it: &String| self.value.pointer(&format!("{it}/birth/date"))?.as_str();
+        people.iter().filter_map(birth).collect()
+    }
+
     /// What a letter is about and what it says about it; nothing for a contract.
     pub fn step(&self) -> Option<(&str, &str)> {
         match &self.input {

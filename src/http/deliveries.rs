@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,12 @@ pub(super) struct Wanted {
     merge: Option<UuidText>,
     /// One office of those the caller may see.
     office: Option<String>,
+    /// Came in at this moment or later.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    since: Option<DateTime<Utc>>,
+    /// Came in before this moment.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    before: Option<DateTime<Utc>>,
     /// The id that the piece before ended with.
     after: Option<UuidText>,
     /// How many, at the most 200.
@@ -67,9 +74,12 @@ pub(super) async fn list(
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Json<Piece<Delivery>>, Refusal> {
     let filter = DeliveryFilter {
-        state: wanted.state,
+        states: wanted.state.into_iter().collect(),
         document: wanted.document.map(|it| it.0),
         merge: wanted.merge.map(|it| it.0),
+        since: wanted.since,
+        before: wanted.before,
+        ..DeliveryFilter::default()
     };
     let limit = limit(wanted.limit)?;
     let page = Page { after: wanted.after.map(|it| it.0), most: limit + 1 };
@@ -84,8 +94,9 @@ pub(super) async fn show(
     caller: Caller,
     Id(id): Id,
 ) -> Result<Json<Shown>, Refusal> {
-    let store = &caller.pipeline(&service).store;
-    let (delivery, tries) = store.delivery(&caller.scope(), id).await?;
+    let (store, scope) = (&caller.pipeline(&service).store, caller.scope());
+    let (delivery, tries) = store.delivery(&scope, id).await?;
+    store.note(&scope, id, "read", "", service.at()).await?;
     Ok(Json(Shown { delivery, tries }))
 }
 

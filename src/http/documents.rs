@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,6 +42,12 @@ pub(super) struct Wanted {
     kind: Option<String>,
     /// The step of a letter.
     step: Option<String>,
+    /// Issued at this moment or later.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    since: Option<DateTime<Utc>>,
+    /// Issued before this moment.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    before: Option<DateTime<Utc>>,
     /// The id that the piece before ended with.
     after: Option<UuidText>,
     /// How many, at the most 200.
@@ -117,13 +124,8 @@ pub(super) async fn list(
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "parameters", detail));
     }
     let scope = within(&caller, wanted.office);
-    let filter = Filter {
-        kind: wanted.kind,
-        step: wanted.step,
-        state: wanted.state,
-        by,
-        ..Filter::default()
-    };
+    let Wanted { kind, step, state, since, before, .. } = wanted;
+    let filter = Filter { kind, step, state, by, since, before, ..Filter::default() };
     let limit = limit(wanted.limit)?;
     let page = Page { after: wanted.after.map(|it| it.0), most: limit + 1 };
     let store = &caller.pipeline(&service).store;

@@ -1,7 +1,5 @@
 //! `/v1/merges`: a list of appointments is checked as a whole, then its letters are made, followed and accounted for.
 
-use std::io::{Seek, Write};
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,19 +8,19 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
 
 use super::auth::Caller;
+use super::documents::{Piece, UuidText, limit};
 use super::extract::{Asked, Id, Key, Upload};
+use super::lists::{Checked, check, columns};
 use super::problem::Refusal;
 use super::state::Service;
-use crate::document::Document;
 use crate::merge::outcome::Outcome;
-use crate::merge::preflight::{Acceptance, Checked, Kit, Preflight, PreflightOptions, preflight};
-use crate::merge::rows::{Columns, RowOptions};
-use crate::merge::run::{Spool, Terms, submit};
-use crate::merge::{MergeError, known, report};
-use crate::store::{Counts, Merge};
+use crate::merge::preflight::{Acceptance, Preflight, PreflightOptions};
+use crate::merge::rows::RowOptions;
+use crate::merge::run::{Terms, submit};
+use crate::merge::{MergeError, report};
+use crate::store::{Counts, Merge, Page};
 
 /// The largest file of rows, in bytes.
 pub(super) const FILE: usize = 32 << 20;
@@ -51,6 +49,17 @@ pub(super) struct How {
     by: Option<String>,
 }
 
+/// Which merges are listed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// The id that the piece before ended with.
+    after: Option<UuidText>,
+    /// How many, at the most 200.
+    #[schemars(range(min = 1, max = 200))]
+    limit: Option<u32>,
+}
+
 /// A merge and how it stands.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Progress {
@@ -72,8 +81,8 @@ pub(super) async fn begin(
     let (own, who, at) = (service.clone(), caller.clone(), service.at());
     let options = how.options(&service)?;
     let accepted = options.accepted.clone();
-    let checked = service.on_its_own(move || check(&own, &who, &file, &options, at)).await?;
-    let (found, spool) = checked.map_err(refused)?;
+    let work = move || check(&own, &who, &file, &options, at, &mut |_| {});
+    let Checked { found, spool, .. } = service.on_its_own(work).await?.map_err(refused)?;
     let said = said(&found, &service);
     if how.dry_run {
         return Ok(Json(said).into_response());
@@ -89,6 +98,19 @@ pub(super) async fn begin(
     let id = id.map_err(refused)?;
     let place = [(LOCATION, format!("/v1/merges/{id}"))];
     Ok((StatusCode::CREATED, place, Json(json!({ "id": id, "preflight": said }))).into_response())
+}
+
+/// Lists merges, the newest first.
+pub(super) async fn list(
+    State(service): State<Service>,
+    caller: Caller,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<Json<Piece<Merge>>, Refusal> {
+    let limit = limit(wanted.limit)?;
+    let page = Page { after: wanted.after.map(|it| it.0), most: limit + 1 };
+    let store = &caller.pipeline(&service).store;
+    let items = store.merges(&caller.scope(), page).await?;
+    Ok(Json(Piece::of(items, limit, |it| it.id.to_string())))
 }
 
 /// A merge and how it stands.
@@ -159,7 +181,8 @@ pub(super) async fn cancel(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn set_paused(
+/// Pauses a merge or goes on with it.
+pub(super) async fn set_paused(
     service: &Service,
     caller: &Caller,
     id: uuid::Uuid,
@@ -194,38 +217,6 @@ impl How {
     }
 }
 
-fn columns(service: &Service) -> Result<Columns, MergeError> {
-    Columns::load(service.assets(), service.rulebook())
-        .map_err(|error| MergeError::Template(error.to_string()))
-}
-
-/// Checks a list and spools its sound rows. A row of an office that is not the caller's refuses it all.
-fn check(
-    service: &Service,
-    caller: &Caller,
-    file: &[u8],
-    options: &PreflightOptions,
-    at: chrono::DateTime<chrono::Utc>,
-) -> Result<(Preflight, Spool), MergeError> {
-    let pipeline = caller.pipeline(service);
-    let (columns, scope) = (columns(service)?, caller.scope());
-    let (marks, handle) = (|document: &Document| pipeline.marks(document), Handle::current());
-    let kit = Kit {
-        columns: &columns,
-        rulebook: &pipeline.rulebook,
-        renderer: &pipeline.renderer,
-        marks: &marks,
-        known: &|document| handle.block_on(known(&pipeline.store, &scope, document)),
-    };
-    let mut upload = tempfile::tempfile()?;
-    upload.write_all(file)?;
-    upload.rewind()?;
-    let (mut spool, mut fault) = (Spool::new()?, None);
-    let mut keep = |it: Checked| fault = fault.take().or(spool.add(&it).err());
-    let found = preflight(upload, kit, options, at, &mut keep, &mut |_| {})?;
-    fault.map_or(Ok((found, spool)), Err)
-}
-
 /// What was found, in words: counts and the first findings.
 fn said(found: &Preflight, service: &Service) -> Value {
     const SHOWN: usize = 500;
@@ -237,7 +228,7 @@ fn said(found: &Preflight, service: &Service) -> Value {
     value
 }
 
-fn refused(error: MergeError) -> Refusal {
+pub(super) fn refused(error: MergeError) -> Refusal {
     match error {
         MergeError::Refused(finding) => Refusal::data(vec![finding.problem]),
         MergeError::Store(error) => error.into(),

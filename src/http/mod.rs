@@ -12,6 +12,8 @@ mod documents;
 mod extract;
 mod health;
 mod idempotency;
+mod link;
+mod lists;
 mod merges;
 mod metrics;
 mod openapi;
@@ -78,7 +80,8 @@ pub fn routes(service: Service) -> Router {
         .merge(health::routes())
         .merge(auth::login::routes())
         .merge(desk::routes());
-    guarded(routes.merge(open.layer(time(TIME))), service)
+    let slow = desk::slow().layer(time(LONG));
+    guarded(routes.merge(open.layer(time(TIME))).merge(slow), service)
 }
 
 /// The public pages: the verification page, the link to a document.
@@ -153,8 +156,9 @@ fn lists() -> ApiRouter<Service> {
         let op = gives(op, "Check a list and make its letters", JSON);
         op.response::<201, Json<serde_json::Value>>()
     });
+    let merges = begin.layer(DefaultBodyLimit::max(merges::FILE));
     ApiRouter::new()
-        .api_route("/v1/merges", begin.layer(DefaultBodyLimit::max(merges::FILE)))
+        .api_route("/v1/merges", merges.get_with(merges::list, |op| says(op, "List merges")))
         .layer(time(LONG))
 }
 

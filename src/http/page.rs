@@ -13,9 +13,10 @@ use super::state::Service;
 use crate::document::{Catalogue, Direction, FRENCH};
 
 /// The files that pages name; anything else is not there.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("form/form.js", "text/javascript; charset=utf-8"),
     ("style.css", "text/css; charset=utf-8"),
+    ("desk/live.js", "text/javascript; charset=utf-8"),
     ("signing/signing.js", "text/javascript; charset=utf-8"),
     ("vendor/signature_pad.js", "text/javascript; charset=utf-8"),
     ("vendor/signature_pad.LICENSE.txt", "text/plain; charset=utf-8"),

@@ -6,7 +6,7 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::client::RequestId;
+use super::page;
 use super::state::Service;
 use crate::class::Class;
 use crate::document::{Problem, Rulebook};
@@ -199,7 +200,8 @@ pub fn language(headers: &HeaderMap) -> &'static str {
 
 /// Puts refusals into words, ours and the framework's.
 pub(super) async fn say(State(service): State<Service>, request: Request, next: Next) -> Response {
-    let language = language(request.headers());
+    let browses = browses(&request);
+    let language = if browses { "fr" } else { language(request.headers()) };
     let id = request.extensions().get::<RequestId>().map(|it| it.0.clone()).unwrap_or_default();
     let mut response = next.run(request).await;
     let refusal = match response.extensions_mut().remove::<Refusal>() {
@@ -209,22 +211,32 @@ pub(super) async fn say(State(service): State<Service>, request: Request, next: 
     };
     let headers = response.headers().clone();
     let (status, retry_after) = (refusal.status, refusal.retry_after);
-    let details = Json(refusal.details(&id, language, service.rulebook()));
-    let mut said = (status, details).into_response();
+    let details = refusal.details(&id, language, service.rulebook());
+    let page = browses.then(|| page::desk(&service, "desk/refusal.html.j2", None, &details));
+    let page = page.and_then(Result::ok);
+    let (is_page, json) = (page.is_some(), HeaderValue::from_static("application/problem+json"));
+    let mut said = match page {
+        Some(page) => (status, page).into_response(),
+        None => (status, [(CONTENT_TYPE, json)], Json(details)).into_response(),
+    };
     for (name, value) in &headers {
         if name != CONTENT_TYPE && name != axum::http::header::CONTENT_LENGTH {
             said.headers_mut().insert(name.clone(), value.clone());
         }
     }
-    let json = HeaderValue::from_static("application/problem+json");
-    said.headers_mut().insert(CONTENT_TYPE, json);
     if let Some(seconds) = retry_after {
         said.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if status == StatusCode::UNAUTHORIZED {
+    if status == StatusCode::UNAUTHORIZED && !is_page {
         said.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     said
+}
+
+/// Whether a person asks, with a browser, for something that is not of the API.
+fn browses(request: &Request) -> bool {
+    let accepts = request.headers().get(ACCEPT).and_then(|it| it.to_str().ok());
+    accepts.is_some_and(|it| it.contains("text/html")) && !request.uri().path().starts_with("/v1/")
 }
 
 /// Whether a response is a refusal of the framework's: plain text or nothing.

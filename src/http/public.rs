@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::auth::limiter::Limiter;
 use super::client::Client;
+use super::link;
 use super::page::{self, Language, Side};
 use super::problem::Refusal;
 use super::state::Service;
@@ -84,6 +85,7 @@ pub(super) fn routes(service: Service) -> Router<Service> {
         .route("/", get(|| async { Redirect::permanent("/v/") }))
         .route("/v/", get(ask).post(file).layer(DefaultBodyLimit::max(FILE + (64 << 10))))
         .route("/v/{*reference}", get(paper))
+        .route("/d/{code}", get(link::ask).post(link::open))
         .layer(from_fn(pace))
         .merge(page::files())
 }

@@ -109,12 +109,7 @@ impl Certificate {
             if !caller.pipeline(service).specimen {
                 return Err(refused("pkcs12 is missing".to_owned()));
             }
-            let config = service.config();
-            let config = if config.is_trial() { config.clone() } else { config.for_tests() };
-            return config.test_signer("Délégataire (spécimen)").map_err(|error| {
-                tracing::error!("no test signer: {error}");
-                Refusal::ours()
-            });
+            return service.test_signer("Délégataire (spécimen)");
         };
         let file = STANDARD.decode(file).map_err(|_| refused("pkcs12 is no Base64".to_owned()))?;
         let password = Secret::new(self.password.unwrap_or_default());

@@ -18,6 +18,7 @@ use crate::config::{Config, ConfigError};
 use crate::deliver::Clock;
 use crate::document::{Rulebook, example};
 use crate::pipeline::{OpenError, Pipeline};
+use crate::seal::Signer;
 use crate::seal::verify::Trust;
 
 /// The service. Cheap to clone.
@@ -194,9 +195,28 @@ impl Service {
         in_turn(&self.0.lists, work).await
     }
 
-    /// An example of a letter, for the readiness check.
+    /// The same, for a page that tells how far it has come: it waits for its turn as long as it takes.
+    pub async fn when_its_turn_comes<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let _turn = self.0.lists.acquire().await.map_err(|_| Refusal::ours())?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::ours())
+    }
+
+    /// A key of the test authority's, for specimens.
+    pub fn test_signer(&self, name: &str) -> Result<Arc<dyn Signer>, Refusal> {
+        let config = self.config();
+        let config = if config.is_trial() { config.clone() } else { config.for_tests() };
+        config.test_signer(name).map_err(|error| {
+            tracing::error!("no test signer: {error}");
+            Refusal::ours()
+        })
+    }
+
+    /// An example of a letter, for the readiness check. In French, which every service speaks.
     pub fn example(&self) -> Option<String> {
-        let path = "templates/examples/convocation.json.j2";
+        let path = "templates/examples/convocation-moved-fr.json.j2";
         example(path, &self.0.assets, self.rulebook(), self.at()).ok()
     }
 }
@@ -216,11 +236,18 @@ fn pages(assets: &Assets) -> Result<Environment<'static>, minijinja::Error> {
         true => minijinja::AutoEscape::Html,
         false => minijinja::AutoEscape::None,
     });
+    pages.add_filter("moment", moment);
     for (path, bytes) in assets.list(FOLDER, ".j2") {
         let name = path.trim_start_matches(FOLDER).to_owned();
         pages.add_template_owned(name, String::from_utf8_lossy(bytes).into_owned())?;
     }
     Ok(pages)
+}
+
+/// A moment of RFC 3339 as a person at the desk reads it, in the time of Paris.
+fn moment(text: &str) -> String {
+    let Ok(moment) = chrono::DateTime::parse_from_rfc3339(text) else { return text.to_owned() };
+    moment.with_timezone(&chrono_tz::Europe::Paris).format("%d/%m/%Y %H:%M").to_string()
 }
 
 async fn in_turn<T: Send + 'static>(

@@ -107,7 +107,7 @@ struct Page<'a> {
 
 /// All findings of one code in one column.
 #[derive(Serialize)]
-struct Kind<'a> {
+pub(crate) struct Kind<'a> {
     code: &'a str,
     count: usize,
     severity: Severity,
@@ -184,7 +184,7 @@ pub(super) fn fill(
 }
 
 /// Findings by code and column, the most frequent first.
-fn kinds<'a>(said: impl Iterator<Item = &'a Said>) -> Vec<Kind<'a>> {
+pub(crate) fn kinds<'a>(said: impl Iterator<Item = &'a Said>) -> Vec<Kind<'a>> {
     let mut alike: BTreeMap<(&str, &str), Vec<&Said>> = BTreeMap::new();
     said.for_each(|it| alike.entry((it.code, it.column.as_str())).or_default().push(it));
     let mut kinds: Vec<Kind<'a>> = alike

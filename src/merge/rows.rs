@@ -7,6 +7,7 @@
 pub mod columns;
 mod csv;
 mod encoding;
+mod heading;
 mod input;
 mod jsonl;
 mod values;
@@ -18,6 +19,7 @@ use std::io::{Read, Seek};
 use std::sync::Arc;
 
 pub use columns::{Columns, Header};
+pub use heading::{Heading, headings};
 use input::Forms;
 
 use super::{Finding, MergeError};

@@ -77,6 +77,7 @@ impl Pipeline {
             mailer,
             verify_url,
             specimen: config.is_trial(),
+            links: config.mail.link.clone(),
             program: format!("{} {}", env!("CARGO_PKG_VERSION"), env!("PARAPHE_COMMIT")),
             assets: assets.digest(),
             cores: Semaphore::new(available_parallelism().map_or(1, usize::from)),

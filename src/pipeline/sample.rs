@@ -34,6 +34,7 @@ impl Pipeline {
             message_id: mail.message_id,
             not_before: None,
             late_after: None,
+            link_until: None,
         })
     }
 }

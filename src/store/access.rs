@@ -113,6 +113,10 @@ pub struct Filter {
     pub by: Option<By>,
     /// Matters on this day still: its last session, or its end, is then or later.
     pub ends_from: Option<NaiveDate>,
+    /// Issued at this moment or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Issued before this moment.
+    pub before: Option<DateTime<Utc>>,
 }
 
 /// A piece of a list, the newest first.
@@ -251,9 +255,16 @@ impl Store {
             let found = format!("SELECT document FROM lookups WHERE hash IN ({places})");
             conditions.push(format!("d.id IN ({found})"));
         }
-        if let Some(after) = page.after {
-            values.push(after.into());
-            conditions.push(format!("d.id < ${}", values.len()));
+        let bounds = [
+            ("d.created_at >=", filter.since.map(Value::from)),
+            ("d.created_at <", filter.before.map(Value::from)),
+            ("d.id <", page.after.map(Value::from)),
+        ];
+        for (comparison, value) in bounds {
+            if let Some(value) = value {
+                values.push(value);
+                conditions.push(format!("{comparison} ${}", values.len()));
+            }
         }
         values.push(page.most.into());
         let sql = format!(

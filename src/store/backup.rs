@@ -18,7 +18,7 @@ use super::sql::{Database, Tx, Value, values};
 use super::{Chain, Scope, Store, StoreError, StoreOptions, schema};
 
 /// Every table, in an order in which each row's references come first, and the order of its rows.
-const TABLES: [(&str, &str); 21] = [
+const TABLES: [(&str, &str); 23] = [
     ("keys", "id"),
     ("dossiers", "id"),
     ("documents", "sequence, id"),
@@ -28,9 +28,11 @@ const TABLES: [(&str, &str); 21] = [
     ("merges", "id"),
     ("deliveries", "id"),
     ("attempts", "delivery, fence"),
+    ("links", "delivery"),
     ("control", "id"),
     ("addresses", "hash"),
     ("merge_rows", "merge, number"),
+    ("drafts", "id"),
     ("trail", "number"),
     ("trail_head", "id"),
     ("cursors", "name"),

@@ -1,7 +1,5 @@
-//! What a person sees of the outbox and decides about it: list, show, retry, resolve, cancel, pause; and what reports
+//! What a person sees of the outbox and decides about it: list, show, retry, resolve, cancel; and what reports
 //! of mail servers tell.
-
-use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -11,8 +9,8 @@ use uuid::Uuid;
 
 use super::keyring::DataKey;
 use super::prepare::place;
-use super::sql::{Row, Value, values};
-use super::{Control, DeliveryState, Page, Resolution, Scope, Store, StoreError};
+use super::sql::{Row, Value, places, values};
+use super::{DeliveryState, Page, Resolution, Scope, Store, StoreError};
 
 /// A mail of the outbox.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -76,12 +74,18 @@ pub struct Try {
 /// Which mails a list holds. Nothing asked: all.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryFilter {
-    /// The state.
-    pub state: Option<DeliveryState>,
+    /// One of these states; none named: any.
+    pub states: Vec<DeliveryState>,
     /// The document.
     pub document: Option<Uuid>,
     /// The merge.
     pub merge: Option<Uuid>,
+    /// The address, but for case and spaces.
+    pub recipient: Option<String>,
+    /// Came in at this moment or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Came in before this moment.
+    pub before: Option<DateTime<Utc>>,
 }
 
 /// What a report of a mail server says (RFC 3464).
@@ -101,15 +105,6 @@ pub enum Return {
     },
 }
 
-/// How the outbox stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Queue {
-    /// How many mails are in each state.
-    pub counts: BTreeMap<String, i64>,
-    /// Since when the first mail whose time has come waits.
-    pub waiting_since: Option<DateTime<Utc>>,
-}
-
 const COLUMNS: &str = "k.id, k.operator, k.wrapped, d.id, d.document, d.version, d.kind, d.office, \
     d.merge, d.recipient, d.message_id, d.state, d.not_before, d.late_after, d.next_at, d.attempts, \
     d.reply, d.created_at, d.changed_at FROM deliveries d LEFT JOIN keys k ON k.id = d.dossier";
@@ -124,20 +119,25 @@ impl Store {
     ) -> Result<Vec<Delivery>, StoreError> {
         let mut values = Vec::new();
         let mut conditions = vec![scope.condition(&mut values)];
-        let equal = [
-            ("state", filter.state.map(|it| Value::from(it.as_str()))),
-            ("document", filter.document.map(Value::from)),
-            ("merge", filter.merge.map(Value::from)),
+        let recipient = filter.recipient.as_deref().map(|it| self.hasher.lookup("email", it));
+        let asked = [
+            ("d.document =", filter.document.map(Value::from)),
+            ("d.merge =", filter.merge.map(Value::from)),
+            ("d.recipient_hash =", recipient.map(Value::from)),
+            ("d.created_at >=", filter.since.map(Value::from)),
+            ("d.created_at <", filter.before.map(Value::from)),
+            ("d.id <", page.after.map(Value::from)),
         ];
-        for (column, value) in equal {
+        for (comparison, value) in asked {
             if let Some(value) = value {
                 values.push(value);
-                conditions.push(format!("d.{column} = ${}", values.len()));
+                conditions.push(format!("{comparison} ${}", values.len()));
             }
         }
-        if let Some(after) = page.after {
-            values.push(after.into());
-            conditions.push(format!("d.id < ${}", values.len()));
+        if !filter.states.is_empty() {
+            let places = places(values.len() + 1, filter.states.len());
+            values.extend(filter.states.iter().map(|it| Value::from(it.as_str())));
+            conditions.push(format!("d.state IN ({places})"));
         }
         values.push(page.most.into());
         let (all, last) = (conditions.join(" AND "), values.len());
@@ -256,61 +256,6 @@ impl Store {
         let hash = self.hasher.lookup("email", address);
         let sql = "SELECT problem FROM addresses WHERE hash = $1";
         self.database.row(sql, values![hash]).await?.map(|it| it.get(0)).transpose()
-    }
-
-    /// Pauses all sending, with a reason, or goes on with it (after a restore: the confirmation).
-    pub async fn pause(
-        &self,
-        scope: &Scope,
-        reason: Option<&str>,
-        at: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let (actor, reason) = (scope.actor().to_owned(), reason.map(str::to_owned));
-        self.write(move |it| {
-            Box::pin(async move {
-                it.wake = reason.is_none();
-                let action = if reason.is_some() { "paused" } else { "resumed" };
-                it.note(at, &actor, action, Uuid::nil(), reason.clone().unwrap_or_default());
-                it.tx.change("UPDATE control SET paused = $1", values![reason]).await?;
-                Ok(())
-            })
-        })
-        .await
-    }
-
-    /// Sets how many mails may leave in a minute, over all workers; none: any number.
-    pub async fn set_rate(&self, per_minute: Option<u32>) -> Result<(), StoreError> {
-        self.write(move |it| {
-            Box::pin(async move {
-                it.wake = true;
-                it.tx.change("UPDATE control SET per_minute = $1", values![per_minute]).await?;
-                Ok(())
-            })
-        })
-        .await
-    }
-
-    /// What all workers share.
-    pub async fn control(&self) -> Result<Control, StoreError> {
-        let row = self.database.row("SELECT paused, per_minute FROM control", values![]).await?;
-        let row = row.ok_or_else(|| StoreError::Damaged("the control row".to_owned()))?;
-        Ok(Control { paused: row.get(0)?, per_minute: row.get(1)? })
-    }
-
-    /// How the outbox stands.
-    pub async fn queue(&self, at: DateTime<Utc>) -> Result<Queue, StoreError> {
-        let sql = "SELECT state, COUNT(*) FROM deliveries GROUP BY state";
-        let counts = self.database.rows(sql, values![]).await?;
-        let sql = "SELECT next_at FROM deliveries WHERE state = 'ready' AND next_at <= $1 \
-                   ORDER BY next_at LIMIT 1";
-        let first = self.database.row(sql, values![at]).await?;
-        Ok(Queue {
-            counts: counts
-                .iter()
-                .map(|it| Ok((it.get(0)?, it.get(1)?)))
-                .collect::<Result<_, StoreError>>()?,
-            waiting_since: first.map(|it| it.get(0)).transpose()?,
-        })
     }
 
     /// Moves a mail by a person's decision, if it is in one of some states.

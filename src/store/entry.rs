@@ -200,6 +200,8 @@ pub struct NewDelivery {
     pub not_before: Option<DateTime<Utc>>,
     /// After this a person is asked before it is sent.
     pub late_after: Option<DateTime<Utc>>,
+    /// Until when its link opens, where it brings one in place of the file.
+    pub link_until: Option<DateTime<Utc>>,
 }
 
 /// That a version of a document is kept for good.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::prepare::place;
 use super::sql::{Row, Tx, values};
 use super::writer::Writing;
-use super::{DeliveryState, Lease, Outcome, Store, StoreError, Swept};
+use super::{DeliveryState, Lease, Outcome, Store, StoreError, Swept, drafts};
 
 // `MATERIALIZED`: PostgreSQL may otherwise run the inner query once a row, and so exceed its limit.
 macro_rules! claim {
@@ -227,6 +227,7 @@ async fn settle(
 }
 
 async fn sweep(it: &mut Writing, at: DateTime<Utc>) -> Result<Swept, StoreError> {
+    drafts::forget_old(it, at).await?;
     let sql = "UPDATE deliveries SET state = 'ready', fence = fence + 1, \
                lease_until = NULL, changed_at = $1 WHERE state = 'claimed' AND lease_until <= $1";
     let ready = it.tx.change(sql, values![at]).await?;

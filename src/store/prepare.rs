@@ -31,6 +31,7 @@ pub(super) struct Mail {
     pub(super) message_id: String,
     pub(super) not_before: Option<DateTime<Utc>>,
     pub(super) late_after: Option<DateTime<Utc>>,
+    pub(super) link_until: Option<DateTime<Utc>>,
     pub(super) stored: Stored,
 }
 
@@ -134,6 +135,7 @@ impl Store {
                 message_id: new.message_id,
                 not_before: new.not_before,
                 late_after: new.late_after,
+                link_until: new.link_until,
                 stored,
             })
         });

@@ -26,12 +26,16 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (2, "access", include_str!("migrations/sqlite/2_access.sql")),
     (3, "digest", include_str!("migrations/sqlite/3_digest.sql")),
     (4, "expected", include_str!("migrations/sqlite/4_expected.sql")),
+    (5, "drafts", include_str!("migrations/sqlite/5_drafts.sql")),
+    (6, "links", include_str!("migrations/sqlite/6_links.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("migrations/postgres/1_first.sql")),
     (2, "access", include_str!("migrations/postgres/2_access.sql")),
     (3, "digest", include_str!("migrations/postgres/3_digest.sql")),
     (4, "expected", include_str!("migrations/postgres/4_expected.sql")),
+    (5, "drafts", include_str!("migrations/postgres/5_drafts.sql")),
+    (6, "links", include_str!("migrations/postgres/6_links.sql")),
 ];
 
 /// Opens `postgres://…`, or else an SQLite file, which it makes if its folder is there.

@@ -1,8 +1,12 @@
 //! Tests of http: a service in this process, a client over the network, and nothing left over when it ends.
 
 mod access;
+mod desk;
 mod journey;
+mod links;
+mod merging;
 mod refusals;
+mod retry;
 pub(crate) mod server;
 mod webhooks;
 

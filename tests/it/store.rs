@@ -2,6 +2,7 @@
 
 mod backups;
 mod documents;
+mod drafts;
 mod faults;
 mod lives;
 mod merges;
@@ -56,6 +57,7 @@ fn mail(number: u32) -> NewDelivery {
         message_id: format!("<{id}@example.org>"),
         not_before: None,
         late_after: None,
+        link_until: None,
     }
 }
 

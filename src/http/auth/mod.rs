@@ -54,9 +54,14 @@ pub struct Agent {
 impl Caller {
     /// What they may reach; every read is written to the audit trail.
     pub fn scope(&self) -> Scope {
+        self.unnoted_scope().noted()
+    }
+
+    /// The same for what is no reading, such as what a list is made of.
+    pub fn unnoted_scope(&self) -> Scope {
         match &self.offices {
-            Some(offices) => Scope::offices(self.actor.clone(), offices).noted(),
-            None => Scope::all(self.actor.clone()).noted(),
+            Some(offices) => Scope::offices(self.actor.clone(), offices),
+            None => Scope::all(self.actor.clone()),
         }
     }
 

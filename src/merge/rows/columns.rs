@@ -171,6 +171,12 @@ impl Columns {
         self.labels.get(list).and_then(|it| it.get(value)).map_or(value, String::as_str)
     }
 
+    /// The choices of a list: names on the wire, and how a person calls them.
+    pub fn options(&self, list: &str) -> Vec<(&str, &str)> {
+        let all = self.labels.get(list).into_iter().flatten();
+        all.map(|(value, label)| (value.as_str(), label.as_str())).collect()
+    }
+
     /// The labels of a list, and the one nearest to a text.
     pub(crate) fn labels(&self, list: &str, text: &str) -> (String, String) {
         const SHOWN: usize = 30;
@@ -197,6 +203,16 @@ impl Columns {
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
         };
         self.totals.iter().any(begins)
+    }
+
+    /// Whether columns of a header are known to hold no data of a letter.
+    pub(crate) fn ignores(&self, header: &str) -> bool {
+        self.ignored.contains(&fold(header))
+    }
+
+    /// The known header that looks most like one; nothing when none is near.
+    pub(crate) fn near(&self, header: &str) -> String {
+        nearest(header, self.columns.iter().flat_map(|it| it.headers.iter().map(String::as_str)))
     }
 
     /// Matches the header of a file; everything that is wrong with it is in the first refusal.

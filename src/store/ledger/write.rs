@@ -248,6 +248,7 @@ async fn write_version(
     let first = first_state(it, about.merge).await?;
     it.wake |= !mails.is_empty();
     let deliveries = mails.iter().map(|it| it.id).collect();
+    let links = mails.iter().filter_map(|it| Some(values![it.id, it.link_until?])).collect();
     let rows = mails.into_iter().map(|mail| {
         values![
             mail.id,
@@ -293,6 +294,7 @@ async fn write_version(
         "changed_at",
     ];
     it.tx.insert("deliveries", &columns, rows.collect()).await?;
+    it.tx.insert("links", &["delivery", "expires_at"], links).await?;
     let sha256 = hex(&digest);
     Ok(Receipt { id, version, state, sha256, size, level, origin, at, deliveries })
 }

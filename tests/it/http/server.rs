@@ -25,6 +25,7 @@ pub(crate) struct Server {
     pub(crate) service: Service,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) main: String,
+    pub(crate) public: String,
     pub(crate) metrics: String,
     /// A key for every office.
     pub(crate) key: String,
@@ -81,10 +82,10 @@ impl Server {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(run(config, told, send));
         });
-        let (service, runtime, main, metrics) = receive.recv().unwrap();
+        let (service, runtime, [main, public, metrics]) = receive.recv().unwrap();
         let thread = Some(thread);
         let key = String::new();
-        let mut this = Self { folder, service, runtime, main, metrics, key, stop, thread };
+        let mut this = Self { folder, service, runtime, main, public, metrics, key, stop, thread };
         this.key = this.new_key(None);
         this
     }
@@ -240,7 +241,8 @@ pub(crate) fn ask(method: &str, url: &str, headers: &BTreeMap<&str, &str>, body:
     }
 }
 
-type Started = (Service, tokio::runtime::Handle, String, String);
+/// The service, its runtime, and the addresses of its three listeners.
+type Started = (Service, tokio::runtime::Handle, [String; 3]);
 
 async fn run(config: Config, stop: watch::Receiver<bool>, started: mpsc::Sender<Started>) {
     let assets = Assets::embedded();
@@ -252,8 +254,8 @@ async fn run(config: Config, stop: watch::Receiver<bool>, started: mpsc::Sender<
     let free = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
     let listeners = Listeners { main: free().await, public: free().await, metrics: free().await };
     let address = |it: &TcpListener| format!("http://{}", it.local_addr().unwrap());
-    let (main, metrics) = (address(&listeners.main), address(&listeners.metrics));
-    started.send((service.clone(), tokio::runtime::Handle::current(), main, metrics)).unwrap();
+    let places = [&listeners.main, &listeners.public, &listeners.metrics].map(address);
+    started.send((service.clone(), tokio::runtime::Handle::current(), places)).unwrap();
     let transport = Arc::new(config.transport().unwrap());
     let options = config.worker_options();
     let send =

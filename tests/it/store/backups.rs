@@ -159,7 +159,10 @@ async fn every_table_is_copied(place: Place) {
     let first = include_str!("../../../src/store/migrations/sqlite/1_first.sql");
     let access = include_str!("../../../src/store/migrations/sqlite/2_access.sql");
     let expected = include_str!("../../../src/store/migrations/sqlite/4_expected.sql");
-    let made = (first.to_owned() + access + expected).matches("CREATE TABLE ").count();
+    let drafts = include_str!("../../../src/store/migrations/sqlite/5_drafts.sql");
+    let links = include_str!("../../../src/store/migrations/sqlite/6_links.sql");
+    let made = first.to_owned() + access + expected + drafts + links;
+    let made = made.matches("CREATE TABLE ").count();
     let backup = include_str!("../../../src/store/backup.rs");
     let listed = backup.split("TABLES: [(&str, &str); ").nth(1).unwrap();
     assert_eq!(listed.split(']').next().unwrap(), made.to_string());

@@ -206,7 +206,7 @@ async fn a_person_decides(place: Place) {
     let all_leases: Vec<_> = leases.iter().collect();
     store.transmitting(&all_leases, later(1)).await.unwrap();
     store.sweep(later(70)).await.unwrap();
-    let doubtful = DeliveryFilter { state: Some(DeliveryState::InDoubt), ..Default::default() };
+    let doubtful = DeliveryFilter { states: vec![DeliveryState::InDoubt], ..Default::default() };
     let listed = store.deliveries(&all(), &doubtful, Page::default()).await.unwrap();
     assert_eq!(listed.len(), 3);
     let choices = [Resolution::Accepted, Resolution::SendAgain, Resolution::GiveUp];
