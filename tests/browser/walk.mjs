@@ -1,90 +1,22 @@
 // A browser walks through the form, signing and verification; axe judges every page, and each is kept as a picture.
 //
 //     node walk.mjs PARAPHE FOLDER   (the program; where the pictures go)
-import { spawn, execFileSync } from "node:child_process";
-import { createServer } from "node:net";
-import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import assert from "node:assert/strict";
-import { chromium } from "playwright-core";
 import { form } from "./form.mjs";
+import { browser, service } from "./lib.mjs";
 
-const program = resolve(process.argv[2]);
-const pictures = resolve(process.argv[3]);
+const [program, pictures] = process.argv.slice(2);
 const fixtures = join(dirname(fileURLToPath(import.meta.url)), "../fixtures/good");
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-// The second is a desk of 1366 pixels at 200 % (WCAG 2.2, 1.4.10).
-const widths = { phone: 360, zoomed: 683, tablet: 820, desk: 1366 };
-const flags = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
-];
-const folder = mkdtempSync(join(tmpdir(), "paraphe-browser-"));
-mkdirSync(pictures, { recursive: true });
-
-async function free() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return `127.0.0.1:${port}`;
-}
-
-const [main, open, metrics] = [await free(), await free(), await free()];
-const settings = join(folder, "paraphe.toml");
-writeFileSync(settings, `data = "${folder}/data"\n[http]\nlisten = "${main}"\npublic_listen = "${open}"\nmetrics_listen = "${metrics}"\n`);
-const run = (...args) => execFileSync(program, ["--config", settings, ...args], { encoding: "utf8" });
+const server = await service(program);
+const { main, open, folder, run } = server;
 const fixture = join(fixtures, "cai/own-script-vocalised-arabic.json");
 const id = run("issue", fixture).match(/[0-9a-f-]{36}/)[0];
 const reference = JSON.parse(readFileSync(fixture, "utf8")).reference;
-let server = await start();
-
-/** Starts the service; answers with the link that lets in. */
-function start() {
-  const child = spawn(program, ["--config", settings, "serve"], { stdio: ["ignore", "pipe", "inherit"] });
-  return new Promise((done, fail) => {
-    let said = "";
-    child.stdout.on("data", (piece) => {
-      said += piece;
-      const link = said.match(/http:\S+code=\w+/);
-      if (link) done({ child, link: link[0] });
-    });
-    child.on("exit", (code) => fail(new Error(`the service ended with ${code}`)));
-  });
-}
-
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", headless: true, args: flags });
-const faults = [];
-
-/** Has axe judge the page as it stands, and takes its picture at every width. */
-async function look(page, name) {
-  await page.evaluate(readFileSync(axe, "utf8"));
-  const { violations } = await page.evaluate(() => window.axe.run(document, {
-    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-  }));
-  for (const it of violations) faults.push(`${name}: ${it.id}: ${it.help}: ${it.nodes[0].html}`);
-  for (const [width, pixels] of Object.entries(widths)) {
-    await page.setViewportSize({ width: pixels, height: 900 });
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
-    if (wide) faults.push(`${name}: wider than a ${width}`);
-    await page.screenshot({ path: join(pictures, `${name}-${width}.png`) });
-  }
-}
-
-/** A page that reports what the browser refuses. */
-async function context(options = {}) {
-  const context = await browser.newContext({ viewport: { width: 820, height: 1180 }, ...options });
-  const page = await context.newPage();
-  page.on("pageerror", (error) => faults.push(`script: ${error.message}`));
-  page.on("console", (it) => {
-    const text = it.text();
-    if (it.type() === "error" && !/Failed to load resource/.test(text)) faults.push(`console: ${text}`);
-  });
-  return [context, page];
-}
+await server.start();
+const { context, look, faults, close } = await browser(pictures);
 
 async function verify(language, name, bytes) {
   const [own, page] = await context({ locale: language, javaScriptEnabled: true });
@@ -156,12 +88,11 @@ try {
   await tablet.mouse.up();
   await look(tablet, "tablet-sign");
   // The network drops, the page is loaded again, the service is killed: the strokes wait, and count once.
-  server.child.removeAllListeners("exit");
-  server.child.kill("SIGKILL");
+  server.kill("SIGKILL");
   await tablet.click("#send");
   await tablet.waitForSelector("[data-offline]:not([hidden])");
   await look(tablet, "tablet-offline");
-  server = await start();
+  await server.start();
   await tablet.waitForSelector("[data-step=done]:not([hidden])", { timeout: 60_000 });
   await look(tablet, "tablet-done");
   await tablet.reload();
@@ -194,8 +125,6 @@ try {
   assert.deepEqual([...new Set(faults)], []);
   console.log("walked: no fault");
 } finally {
-  await browser.close();
-  server.child.removeAllListeners("exit");
-  server.child.kill();
-  rmSync(folder, { recursive: true, force: true });
+  await close();
+  await server.remove();
 }
