@@ -100,6 +100,20 @@ impl Config {
         signer.map_err(|error| ConfigError::Seal(error.to_string()))
     }
 
+    /// The device of who signs for the State, and its certificates where it has none itself.
+    pub fn authority(&self) -> Result<Option<(Pkcs11Options, Vec<u8>)>, ConfigError> {
+        let device = self.seal.authority.as_ref().map(|it| {
+            let options = Pkcs11Options {
+                module: it.module.clone(),
+                token: it.token.clone(),
+                key: it.key.clone(),
+            };
+            let certificates = it.certificate_file.as_deref().map(text).transpose()?;
+            Ok((options, certificates.unwrap_or_default().into_bytes()))
+        });
+        device.transpose()
+    }
+
     /// A signer that the test authority of trial mode certifies; worth nothing.
     pub fn test_signer(&self, name: &str) -> Result<Arc<dyn Signer>, ConfigError> {
         let signer = trial::authority(&self.data())?.signer(name);

@@ -68,6 +68,8 @@ pub struct SealSection {
     pub letters: bool,
     /// Files of certificates whose signatures are known here (PEM), beside the office's own root.
     pub trust_files: Vec<String>,
+    /// The key of who signs for the State stands in a device here; its PIN is typed at the desk.
+    pub authority: Option<AuthoritySection>,
 }
 
 /// A key in a device.
@@ -81,6 +83,19 @@ pub struct Pkcs11 {
     pub key: String,
     /// The file of the PIN.
     pub pin_file: String,
+    /// The certificate and its chain (PEM), where the token has none.
+    pub certificate_file: Option<String>,
+}
+
+/// The key of who signs for the State, in a device; its PIN is in no setting.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct AuthoritySection {
+    /// The module's library.
+    pub module: PathBuf,
+    /// The token's label.
+    pub token: String,
+    /// The key's label.
+    pub key: String,
     /// The certificate and its chain (PEM), where the token has none.
     pub certificate_file: Option<String>,
 }

@@ -28,12 +28,12 @@ export async function service(program, more = () => "") {
   const folder = mkdtempSync(join(tmpdir(), "paraphe-browser-"));
   const [main, open, metrics] = [await free(), await free(), await free()];
   const settings = join(folder, "paraphe.toml");
-  writeFileSync(settings, `data = "${folder}/data"\n[http]\nlisten = "${main}"\npublic_listen = "${open}"\nmetrics_listen = "${metrics}"\n${more(open)}`);
-  const it = { main, open, folder, child: null, link: null };
+  writeFileSync(settings, `data = "${folder}/data"\n[http]\nlisten = "${main}"\npublic_listen = "${open}"\nmetrics_listen = "${metrics}"\n${more(open, folder)}`);
+  const it = { main, open, folder, child: null, link: null, env: {} };
   it.run = (...args) => execFileSync(resolve(program), ["--config", settings, ...args], { encoding: "utf8" });
   /** Starts it; `link` lets in then. */
   it.start = () => {
-    it.child = spawn(resolve(program), ["--config", settings, "serve"], { stdio: ["ignore", "pipe", "inherit"] });
+    it.child = spawn(resolve(program), ["--config", settings, "serve"], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...it.env } });
     return new Promise((done, fail) => {
       let said = "";
       it.child.stdout.on("data", (piece) => {

@@ -4,13 +4,22 @@
 //     node office.mjs PARAPHE FOLDER   (the program; where the pictures go)
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import assert from "node:assert/strict";
 import { browser, service } from "./lib.mjs";
 
 const [program, pictures] = process.argv.slice(2);
-const server = await service(program, (open) => `[mail.link]\naddress = "http://${open}/d/"\nkinds = ["cai"]\n`);
+const server = await service(program, (open, folder) => `
+[mail.link]
+address = "http://${open}/d/"
+kinds = ["cai"]
+[seal.authority]
+module = "/usr/lib/softhsm/libsofthsm2.so"
+token = "prefecture"
+key = "delegation"
+certificate_file = "${folder}/k.crt"
+`);
 const { main, open, folder } = server;
 const file = (name, content) => {
   writeFileSync(join(folder, name), content);
@@ -46,6 +55,15 @@ function list(count, faulty = []) {
   }
   return lines.join("\n");
 }
+
+// The key of who signs for the State: in a file, and in a token.
+const call = (program, ...args) => execFileSync(program, args, { cwd: folder, stdio: "pipe", env: { ...process.env, ...server.env } });
+call("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "400", "-subj", "/CN=Claude EXEMPLE", "-keyout", "k.key", "-out", "k.crt");
+call("openssl", "pkcs12", "-export", "-inkey", "k.key", "-in", "k.crt", "-passout", "pass:4711", "-out", "k.p12");
+mkdirSync(join(folder, "tokens"));
+server.env.SOFTHSM2_CONF = file("softhsm2.conf", `directories.tokendir = ${folder}/tokens\n`);
+call("softhsm2-util", "--init-token", "--free", "--label", "prefecture", "--pin", "123456", "--so-pin", "567890");
+call("softhsm2-util", "--import", "k.key", "--token", "prefecture", "--label", "delegation", "--id", "01", "--pin", "123456");
 
 // Contracts that wait for the State: signed by the person through the API.
 const key = server.run("keys", "api", "--name", "walk").match(/paraphe_live_\w+/)[0];
@@ -162,25 +180,32 @@ try {
   for (let n = 0; n < 4; n += 1) ids.push(await contract(`CAI-B-${n}`));
   await page.click("nav >> text=Signatures");
   assert.equal(await page.locator("[name=contract]").count(), 4);
-  const wrong = join(folder, "k.p12");
-  const openssl = (...args) => execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
-  openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "400", "-subj", "/CN=Claude EXEMPLE", "-keyout", "k.key", "-out", "k.crt");
-  openssl("pkcs12", "-export", "-inkey", "k.key", "-in", "k.crt", "-passout", "pass:4711", "-out", "k.p12");
-  await page.setInputFiles("#key", wrong);
+  const pkcs12 = join(folder, "k.p12");
+  await page.setInputFiles("#key", pkcs12);
   await page.fill("#pin", "0000");
   await page.click("text=Signer les contrats cochés");
   assert.match(await page.locator("[role=alert]").innerText(), /Ce code n’ouvre pas la clé/);
   await look(page, "authority", true);
   await page.locator("[name=contract]").last().uncheck();
-  await page.setInputFiles("#key", wrong);
+  await page.setInputFiles("#key", pkcs12);
   await page.fill("#pin", "4711");
   await page.keyboard.press("Enter");
   await page.waitForSelector("text=3 contrats signés sur 3");
   await look(page, "authority-signed");
-  for (const [n, id] of ids.entries()) {
-    const { state } = await (await api(`/v1/documents/${id}`)).json();
-    assert.equal(state, n === 3 ? "partly_signed" : "complete");
-  }
+  const states = async () => {
+    const all = await Promise.all(ids.map(async (id) => (await api(`/v1/documents/${id}`)).json()));
+    return all.map((it) => it.state);
+  };
+  assert.deepEqual(await states(), ["complete", "complete", "complete", "partly_signed"]);
+  // The last one by the token: its PIN alone.
+  await page.click("text=1 contrat attend encore");
+  await page.fill("#pin", "000000");
+  await page.keyboard.press("Enter");
+  assert.match(await page.locator("[role=alert]").innerText(), /Ce code n’ouvre pas la clé/);
+  await page.fill("#pin", "123456");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("text=1 contrat signé sur 1");
+  assert.equal((await states())[3], "complete");
 
   // Help, and what is not there.
   await page.click("footer >> text=Aide");

@@ -20,7 +20,7 @@ use super::super::state::Service;
 use super::drafts::unreadable;
 use crate::class::Class;
 use crate::pipeline::IssueError;
-use crate::seal::{Act, KeyError, SealError, SealedPdf, Signer, SoftwareKey};
+use crate::seal::{Act, KeyError, Pkcs11Key, SealError, SealedPdf, Signer, SoftwareKey};
 use crate::secret::Secret;
 use crate::store::{Filter, Page, Receipt, State as Stage, StoreError, Summary};
 
@@ -46,6 +46,8 @@ struct Listed<'a> {
     items: Vec<Waiting>,
     writes: bool,
     specimen: bool,
+    /// The label of the token that is here.
+    token: Option<&'a str>,
     fault: Option<KeyFault>,
 }
 
@@ -75,6 +77,7 @@ async fn listed(
         items: waiting(service, caller).await?,
         writes: caller.may_write().is_ok(),
         specimen: caller.pipeline(service).specimen,
+        token: service.config().seal.authority.as_ref().map(|it| it.token.as_str()),
         fault,
     };
     Ok(page::desk(service, "desk/authority.html.j2", Some(&agent.csrf), values)?.into_response())
@@ -206,22 +209,34 @@ impl Chosen {
     }
 }
 
-/// Opens the key, once for all contracts. Among specimens no key means one of the test authority's.
+/// Opens the key, once for all contracts: the file that was given, else the device of the settings. Among specimens
+/// neither means one of the test authority's.
 async fn open(
     service: &Service,
     caller: &Caller,
     key: Vec<u8>,
     pin: String,
 ) -> Result<Result<Arc<dyn Signer>, KeyFault>, Refusal> {
-    if key.is_empty() && caller.pipeline(service).specimen {
-        return service.test_signer("Délégataire (spécimen)").map(Ok);
-    }
-    if key.is_empty() {
-        return Ok(Err(KeyFault { code: "missing", at: None }));
+    let device = service.config().authority().map_err(|error| {
+        tracing::error!("the authority's device: {error}");
+        Refusal::ours()
+    })?;
+    // What test keys do beside a service in production never meets a key that has value.
+    let own = !caller.test || service.config().is_trial();
+    let device = device.filter(|_| own && key.is_empty() && !pin.is_empty());
+    if key.is_empty() && device.is_none() {
+        return match caller.pipeline(service).specimen {
+            true => service.test_signer("Délégataire (spécimen)").map(Ok),
+            false => Ok(Err(KeyFault { code: "missing", at: None })),
+        };
     }
     let at = service.at();
     let work = move || {
-        let signer = SoftwareKey::from_pkcs12(&key, &Secret::new(pin))?;
+        let pin = Secret::new(pin);
+        let signer = match &device {
+            Some((options, certificates)) => Pkcs11Key::open(options, &pin, certificates)?,
+            None => SoftwareKey::from_pkcs12(&key, &pin)?,
+        };
         signer.identity().check(at)?;
         Ok(signer)
     };
@@ -231,6 +246,7 @@ async fn open(
 
 impl KeyFault {
     fn of(error: &KeyError) -> Self {
+        tracing::warn!("the authority's key does not sign: {error}");
         let (code, at) = match error {
             KeyError::WrongPassword => ("pin", None),
             KeyError::Locked => ("locked", None),
@@ -238,6 +254,7 @@ impl KeyFault {
             KeyError::NotYetValid { from, .. } => ("early", Some(*from)),
             KeyError::NoChain { .. } => ("chain", None),
             KeyError::Usage { .. } => ("usage", None),
+            KeyError::Token(_) => ("token", None),
             _ => ("unreadable", None),
         };
         Self { code, at }
