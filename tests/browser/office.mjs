@@ -169,6 +169,11 @@ try {
     assert.match(await page.locator("tbody").innerText(), new RegExp(words));
   }
   await look(page, "deliveries");
+  await page.fill("#code", "0A1B2C3D 1 1/1 CV-B-10");
+  await page.keyboard.press("Enter");
+  assert.match(await page.locator("[role=status]").innerText(), /L’adresse est marquée/);
+  await look(page, "returned");
+  await page.click("text=Tous les envois");
   await page.click("text=doubt@simulator.example");
   await look(page, "delivery", true);
   await tabTo(page, "main .actions button");

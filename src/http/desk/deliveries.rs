@@ -46,6 +46,8 @@ pub(super) struct Asked {
 
 #[derive(Serialize)]
 struct Listed<'a> {
+    csrf: &'a str,
+    writes: bool,
     state: &'a str,
     address: &'a str,
     merge: &'a str,
@@ -113,6 +115,8 @@ pub(super) async fn list(
         parts.map(|(name, value)| format!("{name}={}", page::escape(value))).join("&")
     });
     let values = Listed {
+        csrf: &agent.csrf,
+        writes: agent.caller.may_write().is_ok(),
         state: if asked.state.is_empty() { "open" } else { &asked.state },
         address: &asked.address,
         merge: &asked.merge,

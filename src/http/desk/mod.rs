@@ -12,6 +12,7 @@ mod help;
 mod merges;
 mod printing;
 mod proof;
+mod returned;
 mod sitting;
 mod tablet;
 mod today;
@@ -48,6 +49,7 @@ pub(super) fn routes() -> Router<Service> {
         .route("/publipostages/preparation/{id}/epreuves/{row}", get(drafts::proof_page))
         .route("/publipostages/preparation/{id}/essai", post(drafts::proof_mail))
         .route("/envois", get(deliveries::list))
+        .route("/envois/retour", post(returned::mark))
         .route("/envois/{id}", get(deliveries::show).post(deliveries::decide))
         .route("/dossiers/{id}", get(documents::show))
         .route("/dossiers/{id}/tablette", post(documents::open))

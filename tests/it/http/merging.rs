@@ -73,7 +73,19 @@ fn a_list_is_uploaded_checked_begun_followed_and_printed() {
     assert!(printed.body.starts_with(b"%PDF-"));
     desk.get(&format!("{merge}/tirage.pdf?sheets=900-901")).expect(422);
     desk.get(&format!("{merge}/tirage.pdf?sheets=x")).expect(422);
+    // An envelope comes back: its code, or the letter's reference, marks the address.
     let agent = Desk::enter(&server, Role::Agent, None);
+    let back = |desk: &Desk<'_>, code: &str| {
+        desk.send("/envois/retour", &[("code", code)]).expect(200).text()
+    };
+    assert!(back(&agent, "0A1B2C3D 1 1/1 CV-2").contains("L’adresse est marquée"));
+    assert!(back(&agent, " CV-2 ").contains("L’adresse était déjà marquée"));
+    assert!(back(&agent, "CV-none").contains("Aucun courrier ne porte ce code"));
+    let lyon = Desk::enter(&server, Role::Agent, Some(&["lyon"]));
+    assert!(back(&lyon, "CV-2").contains("Aucun courrier ne porte ce code"));
+    agent.send("/envois/retour", &[("csrf", "wrong"), ("code", "CV-2")]).expect(403);
+    let auditor = Desk::enter(&server, Role::Auditor, None);
+    auditor.send("/envois/retour", &[("code", "CV-2")]).expect(403);
     agent.send(&merge, &[("decision", "pause")]).expect(403);
     desk.send(&merge, &[("csrf", "wrong"), ("decision", "pause")]).expect(403);
     assert_eq!(desk.send(&merge, &[("decision", "pause")]).status, 303);
