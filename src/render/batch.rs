@@ -84,7 +84,7 @@ impl Fit {
 
     /// Whether it had to be set closely, as the longest letters are.
     pub fn is_compact(self) -> bool {
-        self.density == Density::Compact
+        self.density != Density::Normal
     }
 }
 

@@ -99,6 +99,7 @@ struct Data<'a> {
 enum Density {
     Normal,
     Compact,
+    Tight,
 }
 
 impl Renderer {
@@ -204,8 +205,11 @@ impl Renderer {
         let mut density = Density::Normal;
         let mut paged = self.lay_out(content, marks, qr.as_ref(), density, at)?;
         let mut problems = overflow::problems(paged.pages(), document, content);
-        if !problems.is_empty() && matches!(content.body, Body::Convocation(_)) {
-            density = Density::Compact;
+        for closer in [Density::Compact, Density::Tight] {
+            if problems.is_empty() || !matches!(content.body, Body::Convocation(_)) {
+                break;
+            }
+            density = closer;
             paged = self.lay_out(content, marks, qr.as_ref(), density, at)?;
             problems = overflow::problems(paged.pages(), document, content);
         }
