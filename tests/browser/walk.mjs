@@ -1,7 +1,7 @@
 // A browser walks through the form, signing and verification; axe judges every page, and each is kept as a picture.
 //
 //     node walk.mjs PARAPHE FOLDER   (the program; where the pictures go)
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import assert from "node:assert/strict";
@@ -15,8 +15,30 @@ const { main, open, folder, run } = server;
 const fixture = join(fixtures, "cai/own-script-vocalised-arabic.json");
 const id = run("issue", fixture).match(/[0-9a-f-]{36}/)[0];
 const reference = JSON.parse(readFileSync(fixture, "utf8")).reference;
+// The same contract for each way not to sign it.
+const ways = ["mistake", "unable", "later", "leave", "refuse"];
+const contracts = {};
+for (const [index, way] of ways.entries()) {
+  const data = join(folder, `${way}.json`);
+  const contract = JSON.parse(readFileSync(fixture, "utf8"));
+  writeFileSync(data, JSON.stringify({ ...contract, reference: `${reference.slice(0, -1)}${index + 4}` }));
+  contracts[way] = run("issue", data).match(/[0-9a-f-]{36}/)[0];
+}
 await server.start();
 const { context, look, faults, close } = await browser(pictures);
+
+/** Opens the tablet of a contract by a code from the agent's screen. */
+async function sit(agent, id) {
+  await agent.goto(`http://${main}/dossiers/${id}`);
+  await agent.click("text=Signer sur la tablette");
+  const code = await agent.locator(".digits").innerText();
+  const [, tablet] = await context();
+  await tablet.goto(`http://${main}/tablette`);
+  await tablet.fill("#code", code);
+  await tablet.click("button");
+  await tablet.waitForSelector("[data-step=welcome]");
+  return tablet;
+}
 
 async function verify(language, name, bytes) {
   const [own, page] = await context({ locale: language, javaScriptEnabled: true });
@@ -94,9 +116,38 @@ try {
   await look(tablet, "tablet-offline");
   await server.start();
   await tablet.waitForSelector("[data-step=done]:not([hidden])", { timeout: 60_000 });
+  assert.equal(await tablet.locator("[data-waiting] p").count(), 1, "it says who signs next");
   await look(tablet, "tablet-done");
   await tablet.reload();
   assert.equal(await tablet.locator("[data-step]").count(), 0, "the contract is shown no more");
+
+  // Whoever does not sign: each way out is a screen that gives the tablet back, and is recorded.
+  for (const way of ways) {
+    const another = await sit(agent, contracts[way]);
+    if (way === "leave") {
+      await another.clock.install();
+      await another.reload();
+      await another.clock.fastForward(4 * 60_000 + 1_000);
+      await another.waitForSelector("#still[open]");
+      await look(another, "tablet-timeout");
+      await another.clock.fastForward(61_000);
+      await another.waitForSelector("[data-step=ended]:not([hidden])");
+    } else {
+      await another.click("[data-go=page-1]");
+      if (way === "mistake") await another.click("[data-step=page-1] [data-go=mistake]");
+      else await another.locator(`[data-step=sign] [data-go=${way}]`).evaluate((it) => it.click());
+      await look(another, `tablet-${way}`);
+      await another.click(`[data-act=${way}]`);
+      await another.waitForSelector(`[data-step=${way}-done]:not([hidden])`);
+    }
+    await look(another, `tablet-${way}-done`);
+    assert.notEqual(await another.locator("[data-last]:not([hidden]) .strong").innerText(), "");
+    await another.context().close();
+  }
+  for (const [way, state] of [["refuse", "refused"], ["later", "presented"]]) {
+    const answer = await agentContext.request.get(`http://${main}/v1/documents/${contracts[way]}`);
+    assert.equal((await answer.json()).state, state);
+  }
 
   await agent.goto(`http://${main}/dossiers/${id}`);
   assert.equal(await agent.locator(".state").first().innerText(), "Signé en partie");
