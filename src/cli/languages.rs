@@ -26,7 +26,10 @@ impl Languages {
                     .map_err(|_| Failure::Usage(format!("{}: not UTF-8", file.display())))?;
                 write(file, stamp(&text, shop.rulebook.french()).as_bytes())
             }
-            None => list(&shop, options),
+            None => {
+                shop.renderer()?; // which asks whether the fonts have every glyph of every sentence
+                list(&shop, options)
+            }
         }
     }
 }

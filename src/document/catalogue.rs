@@ -134,7 +134,8 @@ impl Catalogue {
         let mut catalogue: Self =
             toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
         catalogue.plural = Plural::of(&catalogue.lang)?;
-        for (index, line) in text.lines().enumerate() {
+        let own = text.lines().take_while(|line| *line != "[stamps]");
+        for (index, line) in own.enumerate() {
             if let Some((key, _)) = line.split_once('=') {
                 let key = key.trim().trim_matches('"').to_owned();
                 catalogue.lines.entry(key).or_insert(index + 1);
