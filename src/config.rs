@@ -62,15 +62,32 @@ impl Config {
         explanations: &Explanations,
         language: &str,
     ) -> Result<Self, ConfigError> {
+        let (config, fault) = Self::examine(path, explanations, language)?;
+        fault.map_or(Ok(config), Err)
+    }
+
+    /// Settings of a sound shape, and what else is wrong with them: files that cannot be read, and what
+    /// production lacks.
+    pub fn examine(
+        path: &Path,
+        explanations: &Explanations,
+        language: &str,
+    ) -> Result<(Self, Option<ConfigError>), ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::File { path: path.display().to_string(), source })?;
-        let config = faults::parse(&text, &path.display().to_string(), explanations, language)?;
+        let path = path.display().to_string();
+        let (config, mut faults) = faults::parse(&text, &path, explanations, language)?;
         let missing = config.missing();
-        if missing.is_empty() {
-            Ok(config)
-        } else {
-            Err(ConfigError::Missing { path: path.display().to_string(), missing })
-        }
+        let fault = match (faults.is_empty(), missing.is_empty()) {
+            (true, true) => None,
+            (true, false) => Some(ConfigError::Missing { path, missing }),
+            (false, _) => {
+                let lacks = |it| format!("{path}: production lacks {it}");
+                faults.extend(missing.into_iter().map(lacks));
+                Some(ConfigError::Faults(faults))
+            }
+        };
+        Ok((config, fault))
     }
 
     /// Whether every page says that it is a specimen.
@@ -114,6 +131,12 @@ impl Config {
         ];
         needs.into_iter().filter(|it| it.0).map(|it| it.1.to_owned()).collect()
     }
+}
+
+/// Whether what is printed goes into the journal (systemd.exec, JOURNAL_STREAM).
+#[expect(clippy::disallowed_methods, reason = "settings are read here")]
+pub fn in_journal() -> bool {
+    std::env::var_os("JOURNAL_STREAM").is_some()
 }
 
 /// Reads a secret from its file. `credential:NAME` is a credential that systemd hands over.

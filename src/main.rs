@@ -1,18 +1,12 @@
-//! Parse, run, exit code.
+//! Parse, run, exit code. The process holds keys, so it leaves no core dump and no other process of its user reads it.
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use paraphe::cli::Cli;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 fn main() -> ExitCode {
-    match Cli::try_parse() {
-        Ok(cli) => cli.run(),
-        Err(error) => {
-            // Help and version are answers; anything else is a wrong command line (EX_USAGE).
-            let code = if error.use_stderr() { 64 } else { 0 };
-            let _ = error.print();
-            ExitCode::from(code)
-        }
-    }
+    // Where the system refuses, units say it too (LimitCORE).
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    Cli::answer()
 }

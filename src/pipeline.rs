@@ -29,6 +29,7 @@ use crate::store::{
     By, Entry, Filter, Held, NewDelivery, Origin, Page, Receipt, Record, Scope, State, Store,
     StoreError, Version,
 };
+use crate::telemetry;
 
 pub use error::IssueError;
 pub use open::OpenError;
@@ -71,7 +72,7 @@ impl Pipeline {
             return Ok(receipt);
         }
         let entry = self.prepare(scope, order, at).await?;
-        Ok(self.store.put(entry, at).await?)
+        Ok(telemetry::waited("put", self.store.put(entry, at)).await?)
     }
 
     /// Everything up to what is kept: check, render, seal, compose.
@@ -81,8 +82,8 @@ impl Pipeline {
         order: Order,
         at: DateTime<Utc>,
     ) -> Result<Entry, IssueError> {
-        let document = Document::check(&order.input, &self.rulebook, at);
-        let document = document.map_err(IssueError::Data)?;
+        let check = || Document::check(&order.input, &self.rulebook, at);
+        let document = telemetry::step("check", check).map_err(IssueError::Data)?;
         if !scope.allows(document.office_id()) {
             return Err(StoreError::NotFound("office").into());
         }
@@ -162,7 +163,8 @@ impl Pipeline {
     ) -> Result<Receipt, IssueError> {
         let signed = spawn_blocking(work).await.map_err(|_| IssueError::Ending)??;
         let Signed { version: next, state, follow } = signed;
-        Ok(self.store.append(scope, id, version, next, state, follow, at).await?)
+        let append = self.store.append(scope, id, version, next, state, follow, at);
+        Ok(telemetry::waited("put", append).await?)
     }
 
     /// The document whose place this one takes, and where it stands in that one's chain.
@@ -203,8 +205,11 @@ impl Pipeline {
         earlier: Option<Chain>,
         at: DateTime<Utc>,
     ) -> Result<Entry, IssueError> {
-        let pdf = self.renderer.render(document, &self.rulebook, &self.marks(document), at)?;
-        let sealed = self.sealer.seal(&pdf, document, &self.rulebook, at)?;
+        let marks = self.marks(document);
+        let render = || self.renderer.render(document, &self.rulebook, &marks, at);
+        let pdf = telemetry::step("render", render)?;
+        let seal = || self.sealer.seal(&pdf, document, &self.rulebook, at);
+        let sealed = telemetry::step("seal", seal)?;
         let letter = document.step().is_some();
         let state = if letter { State::Complete } else { State::Presented };
         let chain = earlier.unwrap_or_else(|| Chain::new(order.id));
@@ -242,7 +247,8 @@ impl Pipeline {
         actor: &str,
         at: DateTime<Utc>,
     ) -> Result<Signed, IssueError> {
-        let signed = self.sealer.sign(&SealedPdf::read(file)?, field, act, at)?;
+        let file = SealedPdf::read(file)?;
+        let signed = telemetry::step("sign", || self.sealer.sign(&file, field, act, at))?;
         let complete = signed.turn().0.is_empty();
         let level = signed.level().to_string();
         let act = format!("signed {field}");

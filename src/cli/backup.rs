@@ -46,7 +46,8 @@ impl Restore {
             said(&backup, options)?;
             if !options.json {
                 print("Sending is paused: mail of the time since the backup may have left already.")?;
-                print("Look at `paraphe deliveries list`, then go on with `paraphe deliveries resume`.")?;
+                print("`paraphe deliveries reconcile LOG` settles what the mail server's log says it took;")?;
+                print("then go on with `paraphe deliveries resume`.")?;
             }
             Ok(())
         })

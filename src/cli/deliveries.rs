@@ -1,5 +1,10 @@
 //! `deliveries`: what became of each mail, and what a person decides about it.
 
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use uuid::Uuid;
@@ -8,6 +13,7 @@ use super::journey::{journey, scope};
 use super::output::{print, print_json, printable};
 use super::worker::confirm;
 use super::{Failure, Options};
+use crate::deliver::maillog;
 use crate::store::{Delivery, DeliveryFilter, DeliveryState, Page, Resolution, Store};
 
 /// Arguments of `deliveries`.
@@ -61,6 +67,12 @@ enum Verb {
     },
     /// Go on sending: after a pause, and as the confirmation after a restore
     Resume,
+    /// After a restore: settle the mails that the mail server's log says it has taken
+    Reconcile {
+        /// Logs as Postfix writes them; `-` is standard input
+        #[arg(value_name = "LOG", required = true)]
+        logs: Vec<PathBuf>,
+    },
     /// Count the mails by state
     Count,
 }
@@ -101,6 +113,7 @@ impl Deliveries {
                 Verb::Cancel { id } => store.cancel(&scope, *id, at).await?,
                 Verb::Pause { reason } => store.pause(&scope, Some(reason), at).await?,
                 Verb::Resume => confirm(&pipeline, options).await?,
+                Verb::Reconcile { logs } => reconcile(store, logs, options).await?,
                 Verb::Count => count(store, options).await?,
             }
             Ok(())
@@ -135,6 +148,31 @@ async fn show(store: &Store, id: Uuid, options: &Options) -> Result<(), Failure>
         print(&printable(&format!("{} {} {} {reply}", it.at, it.worker, it.outcome)))?;
     }
     Ok(())
+}
+
+/// Whatever the server has taken is not sent again.
+async fn reconcile(store: &Store, logs: &[PathBuf], options: &Options) -> Result<(), Failure> {
+    const AT_ONCE: usize = 500;
+    let mut taken = BTreeSet::new();
+    for log in logs {
+        let read = if log == Path::new("-") {
+            maillog::taken(std::io::stdin().lock())
+        } else {
+            File::open(log).and_then(|it| maillog::taken(BufReader::new(it)))
+        };
+        let path = log.display().to_string();
+        taken.extend(read.map_err(|source| Failure::File { path, source })?);
+    }
+    let ids: Vec<_> = taken.into_iter().collect();
+    let mut settled = 0;
+    for ids in ids.chunks(AT_ONCE) {
+        settled += store.accepted_elsewhere(&scope(), ids.to_vec(), options.at()).await?;
+    }
+    if options.json {
+        return print_json(&json!({ "taken": ids.len(), "settled": settled }));
+    }
+    print(&format!("{} mails of ours in the log, {settled} of them waited here", ids.len()))?;
+    print("They count as accepted. Send the others with `paraphe deliveries resume`.")
 }
 
 async fn count(store: &Store, options: &Options) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::journey::{journey, scope};
 use super::output::{print, print_json, printable, write};
 use super::{Failure, Options};
+use crate::http::auth::login;
 use crate::pipeline::fresh_id;
 use crate::store::{AccessKey, NewAccessKey, make_operator_key};
 
@@ -42,6 +43,8 @@ enum Verb {
         #[arg(long, value_name = "RFC3339")]
         expires: Option<DateTime<Utc>>,
     },
+    /// Make a link that lets you into the desk, once and within 15 minutes
+    Link,
     /// List the keys of programs
     List,
     /// Take a program's key back, at once
@@ -81,6 +84,12 @@ impl Keys {
                     expires_at: *expires,
                 };
                 print(&pipeline.store.make_access_key(&scope(), new, at).await?)
+            }),
+            Verb::Link => journey(options, async |pipeline, config| {
+                let usual = || format!("http://{}", config.http.listen());
+                let address = config.http.address.clone().unwrap_or_else(usual);
+                let address = address.trim_end_matches('/');
+                print(&login::link(&pipeline.store, address, options.at()).await?)
             }),
             Verb::List => journey(options, async |pipeline, _| {
                 let keys = pipeline.store.access_keys().await?;

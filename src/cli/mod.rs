@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod deliveries;
 mod demo;
+mod doctor;
 mod erase;
 mod export;
 mod extend;
@@ -35,6 +36,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::assets::{AssetError, Assets};
@@ -51,13 +53,12 @@ use crate::store::StoreError;
 use crate::telemetry::Log;
 
 /// The version, and the commit it was built from.
-const LONG_VERSION: &str =
-    concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("PARAPHE_COMMIT"), ")");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("PARAPHE_COMMIT"), ")");
 
 /// Turns contract data into signable CAI and CAIF contracts and convocation letters, in French and
 /// the applicant's language.
 #[derive(Debug, Parser)]
-#[command(name = "paraphe", version, long_version = LONG_VERSION, max_term_width = 100)]
+#[command(name = "paraphe", version = VERSION, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     options: Options,
@@ -112,6 +113,8 @@ enum Verb {
     Serve(serve::Serve),
     /// List mails and decide about them
     Deliveries(deliveries::Deliveries),
+    /// Look at everything the product needs, and say what to mend
+    Doctor(doctor::Doctor),
     /// Copy everything that is kept into a folder
     Backup(backup::Backup),
     /// Bring a backup into an empty place
@@ -150,6 +153,9 @@ enum Failure {
     /// The data is at fault; the problems have been printed.
     #[error("the data is at fault")]
     Data,
+    /// Something is at fault; it has been printed.
+    #[error("something is at fault")]
+    Said(Class),
     /// A file cannot be read or written.
     #[error("{path}: {source}")]
     File { path: String, source: std::io::Error },
@@ -195,8 +201,23 @@ struct Shop {
 }
 
 impl Cli {
+    /// Reads the command line and carries it out; the exit code is the answer.
+    pub fn answer() -> ExitCode {
+        match Self::try_parse() {
+            Ok(cli) => cli.run(),
+            Err(error) => {
+                let _ = error.print();
+                if error.kind() == ErrorKind::DisplayVersion {
+                    println!("templates and fonts sha256:{}", Assets::embedded().digest());
+                }
+                // Help and version are answers; anything else is a wrong command line (EX_USAGE).
+                ExitCode::from(if error.use_stderr() { 64 } else { 0 })
+            }
+        }
+    }
+
     /// Carries out the command line; the exit code is the answer.
-    pub fn run(self) -> ExitCode {
+    fn run(self) -> ExitCode {
         let options = &self.options;
         let result = match self.verb {
             Verb::Demo(it) => it.run(options),
@@ -208,6 +229,7 @@ impl Cli {
             Verb::Worker(it) => it.run(options),
             Verb::Serve(it) => it.run(options),
             Verb::Deliveries(it) => it.run(options),
+            Verb::Doctor(it) => it.run(options),
             Verb::Backup(it) => it.run(options),
             Verb::Restore(it) => it.run(options),
             Verb::Erase(it) => it.run(options),
@@ -228,7 +250,7 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
                 // Data problems have been listed one by one.
-                if !matches!(failure, Failure::Data) {
+                if !matches!(failure, Failure::Data | Failure::Said(_)) {
                     eprintln!("paraphe: {failure}");
                 }
                 failure.code()
@@ -308,6 +330,7 @@ impl Failure {
             Self::Serve(_) => 70,
             Self::Usage(_) => 64,
             Self::Data => 65,
+            Self::Said(class) => turn(*class),
             Self::Merge(MergeError::File(_)) => 74,
             Self::Merge(error) => turn(error.class()),
             Self::Render(_) | Self::Rulebook(_) | Self::Words(_) => 70,

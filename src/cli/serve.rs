@@ -6,6 +6,7 @@ use super::journey::journey;
 use super::output::print;
 use super::worker::{send, when_told};
 use super::{Failure, Options};
+use crate::config;
 use crate::deliver::Clock;
 use crate::http::{Listeners, Service, auth::login, serve};
 
@@ -30,8 +31,15 @@ impl Serve {
                 Service::open(&assets, pipeline.clone(), config.clone(), Clock::system()).await?;
             print(&format!("Paraphe listens at {main}"))?;
             if config.http.oidc.is_none() {
-                let link = login::link(&service, address.trim_end_matches('/')).await?;
-                print(&format!("To log in, once and within 15 minutes: {link}"))?;
+                if config::in_journal() {
+                    // A journal is read by others, and kept.
+                    print("To log in: `paraphe keys link`")?;
+                } else {
+                    let store = &service.pipeline().store;
+                    let link =
+                        login::link(store, address.trim_end_matches('/'), service.at()).await?;
+                    print(&format!("To log in, once and within 15 minutes: {link}"))?;
+                }
             }
             let stop = when_told();
             let name = format!("serve-{}", std::process::id());

@@ -82,7 +82,7 @@ pub(super) fn when_told() -> watch::Receiver<bool> {
     told
 }
 
-/// Says stop when no mail is waiting whose time has come, and none is under way.
+/// Says stop when no mail is waiting whose time has come or sending is paused, and none is under way.
 pub(super) fn when_drained(pipeline: Arc<Pipeline>) -> watch::Receiver<bool> {
     const LOOK_EVERY: Duration = Duration::from_millis(200);
     let (stop, drained) = watch::channel(false);
@@ -93,7 +93,8 @@ pub(super) fn when_drained(pipeline: Arc<Pipeline>) -> watch::Receiver<bool> {
             let Ok(queue) = pipeline.store.queue(clock.now()).await else { continue };
             let under_way = ["claimed", "transmitting"];
             let busy = under_way.iter().any(|it| queue.counts.get(*it).is_some_and(|it| *it > 0));
-            if queue.waiting_since.is_none() && !busy {
+            let paused = pipeline.store.control().await.is_ok_and(|it| it.paused.is_some());
+            if (queue.waiting_since.is_none() || paused) && !busy {
                 stop.send_replace(true);
                 return;
             }

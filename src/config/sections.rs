@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::document::Kind;
+
 /// Languages.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -315,6 +317,42 @@ pub struct Privacy {
     /// How long a file is kept after the contract's end.
     #[schemars(range(min = 1, max = 600))]
     pub retention_months: Option<u32>,
+    /// Other times for some kinds of document. A dossier is kept until the last of its documents is over.
+    pub kinds: KindMonths,
+}
+
+/// Months that documents of a kind are kept, where it is another time than of all others.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct KindMonths {
+    /// Contracts of one person, after the contract's end.
+    #[schemars(range(min = 1, max = 600))]
+    pub cai: Option<u32>,
+    /// Contracts of families, after the contract's end.
+    #[schemars(range(min = 1, max = 600))]
+    pub caif: Option<u32>,
+    /// Letters, after their last session.
+    #[schemars(range(min = 1, max = 600))]
+    pub convocation: Option<u32>,
+}
+
+impl Privacy {
+    /// How many months documents of a kind are kept; none: for ever.
+    pub fn months(&self, kind: Kind) -> Option<u32> {
+        let own = match kind {
+            Kind::Cai => self.kinds.cai,
+            Kind::Caif => self.kinds.caif,
+            Kind::Convocation => self.kinds.convocation,
+        };
+        own.or(self.retention_months)
+    }
+}
+
+impl HttpSection {
+    /// Where the API and the desk listen.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)))
+    }
 }
 
 impl SealSection {

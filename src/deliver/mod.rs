@@ -13,6 +13,7 @@ mod compose;
 mod dkim;
 mod header;
 mod inbox;
+pub mod maillog;
 mod simulator;
 mod smtp;
 mod tls;

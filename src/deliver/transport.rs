@@ -87,7 +87,7 @@ impl Transport {
                     return Attempt::Withdrawn;
                 }
                 match write(folder, letter).await {
-                    Ok(()) => Attempt::Accepted(format!("written as {}.eml", letter.id)),
+                    Ok(()) => Attempt::Accepted(format!("written as {}", message(letter.id))),
                     Err(error) => {
                         Attempt::Broken { class: Class::Us, reason: format!("the folder: {error}") }
                     }
@@ -121,6 +121,13 @@ impl Transport {
         }
     }
 
+    /// The files that deliveries have left here. What a mail server has taken is no longer ours.
+    pub fn left(&self, deliveries: &[Uuid]) -> Vec<PathBuf> {
+        let Self::Folder(folder) = self else { return Vec::new() };
+        let names = deliveries.iter().flat_map(|it| [message(*it), unfinished(*it)]);
+        names.map(|it| folder.join(it)).filter(|it| it.exists()).collect()
+    }
+
     /// How many messages can be under way at once.
     pub fn connections(&self) -> usize {
         match self {
@@ -144,15 +151,25 @@ impl Memory {
     }
 }
 
+/// The name of a delivery's file.
+fn message(delivery: Uuid) -> String {
+    format!("{delivery}.eml")
+}
+
+/// Its name until it is whole.
+fn unfinished(delivery: Uuid) -> String {
+    format!(".{delivery}.part")
+}
+
 /// Writes beside, makes it durable, renames: the same delivery again replaces the same file.
 async fn write(folder: &Path, letter: &Outgoing<'_>) -> io::Result<()> {
     tokio::fs::create_dir_all(folder).await?;
-    let beside = folder.join(format!(".{}.part", letter.id));
+    let beside = folder.join(unfinished(letter.id));
     let written = async {
         let mut file = tokio::fs::File::create(&beside).await?;
         file.write_all(letter.message).await?;
         file.sync_all().await?;
-        tokio::fs::rename(&beside, folder.join(format!("{}.eml", letter.id))).await
+        tokio::fs::rename(&beside, folder.join(message(letter.id))).await
     };
     let result = written.await;
     if result.is_err() {

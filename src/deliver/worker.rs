@@ -19,6 +19,7 @@ use super::clock::Clock;
 use super::transport::{Attempt, Outgoing, Transport};
 use crate::class::Class;
 use crate::store::{Lease, Outcome, Store, StoreError};
+use crate::telemetry;
 
 /// How a worker goes about it.
 #[derive(Debug, Clone, Deserialize)]
@@ -154,6 +155,7 @@ async fn deliver(desk: Arc<Desk>, lease: Lease) -> Option<End> {
         tell(noted.map(|_| ()), "transmitting");
         sure
     };
+    let begun = Instant::now();
     let part = desk.transport.part(&lease.recipient, lease.attempt).unwrap_or_default();
     let played = part.attempt.is_some();
     let attempt = match part.attempt {
@@ -167,7 +169,9 @@ async fn deliver(desk: Arc<Desk>, lease: Lease) -> Option<End> {
         Some(attempt) => attempt,
         None => desk.holding(&lease, desk.transport.send(&letter, may_leave)).await,
     };
+    let took = begun.elapsed();
     let (outcome, end) = desk.outcome(&lease, attempt)?;
+    telemetry::sent(outcome.name(), took);
     desk.settle(&lease, outcome).await;
     if let Some(report) = part.report {
         let noted = desk.store.returned(lease.delivery, &report, desk.clock.now()).await;

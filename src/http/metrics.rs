@@ -1,6 +1,6 @@
-//! What is counted, for the operator: requests, and the queue as it stands when asked (OpenMetrics).
+//! What is counted, for the operator: requests, steps of the journey, and the queue as it stands when asked (OpenMetrics).
 //!
-//! Labels are routes, statuses and states; nothing of a person, so cardinality stays small.
+//! Labels are routes, statuses, steps and states; nothing of a person, so cardinality stays small.
 
 use std::time::Duration;
 
@@ -16,10 +16,14 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::problem::Refusal;
 use super::state::Service;
+use crate::seal::{Certificate, Sealer};
+use crate::store::DeliveryState;
+use crate::telemetry;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Asked {
@@ -40,6 +44,8 @@ pub struct Metrics {
     seconds: Histogram,
     mails: Family<InState, Gauge>,
     oldest: Gauge,
+    paused: Gauge,
+    certificate: Gauge,
 }
 
 impl Metrics {
@@ -56,7 +62,20 @@ impl Metrics {
         let oldest = Gauge::default();
         let help = "How long the first mail whose time has come has been waiting";
         registry.register_with_unit("mail_waiting", help, Unit::Seconds, oldest.clone());
-        Self { registry, requests, seconds, mails, oldest }
+        let paused = Gauge::default();
+        registry.register(
+            "sending_paused",
+            "1 while a person has stopped all sending",
+            paused.clone(),
+        );
+        let certificate = Gauge::default();
+        let help = "Days until the first certificate of the seal's chain ends";
+        registry.register("certificate_days_left", help, certificate.clone());
+        let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("PARAPHE_COMMIT"));
+        let build = Info::new([("version", version), ("commit", commit)]);
+        registry.register("build", "The program", build);
+        telemetry::register(&mut registry);
+        Self { registry, requests, seconds, mails, oldest, paused, certificate }
     }
 
     fn note(&self, method: String, route: String, status: u16, took: Duration) {
@@ -90,11 +109,19 @@ pub(super) fn routes(service: Service) -> Router {
 async fn read(State(service): State<Service>) -> Result<Response, Refusal> {
     let (at, metrics) = (service.at(), service.metrics());
     let queue = service.pipeline().store.queue(at).await?;
-    for (state, count) in &queue.counts {
-        metrics.mails.get_or_create(&InState { state: state.clone() }).set(*count);
+    for state in DeliveryState::ALL.map(DeliveryState::as_str) {
+        let count = queue.counts.get(state).copied().unwrap_or(0);
+        metrics.mails.get_or_create(&InState { state: state.to_owned() }).set(count);
     }
     let waiting = queue.waiting_since.map_or(0, |since| (at - since).num_seconds());
     metrics.oldest.set(waiting.max(0));
+    let control = service.pipeline().store.control().await?;
+    metrics.paused.set(i64::from(control.paused.is_some()));
+    if let Sealer::On(office) = &service.pipeline().sealer {
+        let ends = office.identity().chain().iter().map(Certificate::not_after);
+        let first = ends.min().unwrap_or(at);
+        metrics.certificate.set((first - at).num_days());
+    }
     let mut text = String::new();
     encode(&mut text, &metrics.registry).map_err(|_| Refusal::ours())?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

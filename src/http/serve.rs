@@ -52,7 +52,7 @@ impl Listeners {
     pub async fn bind(http: &HttpSection) -> Result<Self, ServiceError> {
         let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         Ok(Self {
-            main: TcpListener::bind(http.listen.unwrap_or(local(8080))).await?,
+            main: TcpListener::bind(http.listen()).await?,
             public: TcpListener::bind(http.public_listen.unwrap_or(local(8081))).await?,
             metrics: TcpListener::bind(http.metrics_listen.unwrap_or(local(9464))).await?,
         })

@@ -27,6 +27,7 @@ use crate::pipeline::{IssueError, Order, Pipeline, fresh_id};
 use crate::store::{
     Entry, IdempotencyKey, Merge, NewMerge, Receipt, RowLease, RowOutcome, Scope, Store, StoreError,
 };
+use crate::telemetry;
 
 /// Rows of one chunk: enough to share transactions and layouts, few enough to be done again.
 const CHUNK: u32 = 32;
@@ -289,7 +290,8 @@ async fn work_chunk(
             Err(error) => Some(Err(error)),
         });
     }
-    let mut receipts = journey.store.put_many(entries, at).await.into_iter();
+    let put = async { Ok::<_, MergeError>(journey.store.put_many(entries, at).await) };
+    let mut receipts = telemetry::waited("put", put).await?.into_iter();
     let mut fault = None;
     let mut done = 0;
     let mut finished = Vec::new();

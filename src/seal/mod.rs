@@ -112,6 +112,11 @@ impl Office {
     pub fn identity(&self) -> &Identity {
         self.signer.identity()
     }
+
+    /// What time the timestamp authority says it is, where there is one; asked over the network.
+    pub fn trusted_time(&self) -> Option<Result<DateTime<Utc>, TimestampError>> {
+        self.extender.clock.as_ref().map(|it| it.time(&self.extender.fetch))
+    }
 }
 
 impl Sealer {

@@ -170,6 +170,20 @@ impl Authority {
 
     /// A token over some bytes, in DER.
     pub(super) fn stamp(&self, parts: &[&[u8]], fetch: &Fetch) -> Result<Vec<u8>, TimestampError> {
+        self.ask(parts, fetch).map(|it| it.0)
+    }
+
+    /// What time it is there.
+    pub(super) fn time(&self, fetch: &Fetch) -> Result<DateTime<Utc>, TimestampError> {
+        self.ask(&[b"what time is it?"], fetch).map(|it| it.1)
+    }
+
+    /// A token over some bytes, and its time.
+    fn ask(
+        &self,
+        parts: &[&[u8]],
+        fetch: &Fetch,
+    ) -> Result<(Vec<u8>, DateTime<Utc>), TimestampError> {
         let mut digest = Sha256::new();
         parts.iter().for_each(|part| digest.update(part));
         let algorithm = AlgorithmIdentifierOwned { oid: SHA256, parameters: None };
@@ -185,11 +199,17 @@ impl Authority {
             Some(token) if granted => token.to_der()?,
             _ => return Err(response.status.refusal()),
         };
-        self.check(&token, &request.imprint, &nonce)?;
-        Ok(token)
+        let time = self.check(&token, &request.imprint, &nonce)?;
+        Ok((token, time))
     }
 
-    fn check(&self, token: &[u8], imprint: &Imprint, nonce: &Int) -> Result<(), TimestampError> {
+    /// Believes a token, or not; its time.
+    fn check(
+        &self,
+        token: &[u8],
+        imprint: &Imprint,
+        nonce: &Int,
+    ) -> Result<DateTime<Utc>, TimestampError> {
         let cms = Cms::read(token)?;
         let Some((TOKEN_CONTENT, content)) = cms.content() else {
             return Err(TimestampError::Untrue("its answer holds something else"));
@@ -220,7 +240,7 @@ impl Authority {
         if chain.iter().any(|it| time < it.not_before() || time > it.not_after()) {
             return Err(TimestampError::Untrue("its certificate was not valid at its time"));
         }
-        Ok(())
+        Ok(time)
     }
 }
 

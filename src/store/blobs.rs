@@ -19,7 +19,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
-use super::keyring::hex;
+use super::keyring::{hex, token};
 use crate::secret::Secret;
 
 /// How long a server is asked again before the caller is told to come later.
@@ -103,6 +103,13 @@ impl Blobs {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether files can be written and read: writes one, reads it, deletes it.
+    pub(super) async fn probe(&self) -> Result<(), StoreError> {
+        let name = self.put(token().into_bytes()).await?;
+        self.get(&name).await?;
+        self.delete(&name).await
     }
 
     /// The names of files last written before a moment, in batches.

@@ -146,6 +146,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Its name in the ledger and in metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::Deferred { .. } => "deferred",
+            Self::Failed { .. } => "failed",
+            Self::InDoubt { .. } => "in_doubt",
+        }
+    }
+
     /// The state it brings, and the words.
     pub(super) fn parts(&self) -> (DeliveryState, &str) {
         match self {

@@ -31,8 +31,8 @@ pub struct Erasure {
     pub dossier: Uuid,
     /// Its documents, of which only the proof stays.
     pub documents: Vec<Uuid>,
-    /// How many mails there are.
-    pub mails: i64,
+    /// Its mails, of which the fate stays.
+    pub mails: Vec<Uuid>,
     /// How many stored files and messages.
     pub files: usize,
 }
@@ -154,9 +154,9 @@ async fn survey(
                UNION SELECT blob FROM deliveries WHERE dossier = $1 AND blob IS NOT NULL";
     let blobs = tx.rows(sql, values![dossier]).await?;
     let blobs: Vec<String> = blobs.iter().map(|it| it.get(0)).collect::<Result<_, _>>()?;
-    let row =
-        tx.row("SELECT COUNT(*) FROM deliveries WHERE dossier = $1", values![dossier]).await?;
-    let mails = row.map_or(Ok(0), |it| it.get(0))?;
+    let sql = "SELECT id FROM deliveries WHERE dossier = $1 ORDER BY id";
+    let mails = tx.rows(sql, values![dossier]).await?;
+    let mails = mails.iter().map(|it| it.get(0)).collect::<Result<_, _>>()?;
     Ok((Erasure { dossier, documents, mails, files: blobs.len() }, blobs))
 }
 

@@ -41,6 +41,11 @@ impl Keyring {
         Ok(Self { current: fingerprint(current)?, keys })
     }
 
+    /// Whether the operator's key of a fingerprint was given.
+    pub(super) fn has(&self, operator: &str) -> bool {
+        self.keys.contains_key(operator)
+    }
+
     pub(super) fn current(&self) -> &str {
         &self.current
     }
@@ -153,7 +158,7 @@ fn parse(key: &Secret) -> Result<[u8; KEY_LENGTH], StoreError> {
         return Ok(key);
     }
     let refused = "the operator's key is neither 32 bytes nor 64 hexadecimal digits; \
-                   `paraphe keys make` makes one";
+                   `paraphe keys new FILE` makes one";
     let digits = std::str::from_utf8(bytes).map(str::trim).unwrap_or_default();
     unhex(digits)
         .and_then(|it| it.try_into().ok())

@@ -21,6 +21,8 @@ mod expected;
 mod keyring;
 mod ledger;
 mod links;
+mod lists;
+mod look;
 mod mail;
 mod merges;
 mod outbox;
@@ -55,6 +57,7 @@ pub use error::StoreError;
 pub use expected::{Expected, Visitor};
 pub use keyring::{KEY_LENGTH, fingerprint, make_operator_key};
 pub use links::{LinkState, Linked};
+pub use look::Look;
 pub use merges::{Counts, Merge, NewMerge, RowLease, RowOutcome, RowResult};
 pub use scope::Scope;
 pub use seats::{Course, CourseFilter};
@@ -125,9 +128,7 @@ impl Store {
 
     /// Whether files can be written and read: writes one, reads it, deletes it.
     pub async fn probe(&self) -> Result<(), StoreError> {
-        let name = self.blobs.put(keyring::token().into_bytes()).await?;
-        self.blobs.get(&name).await?;
-        self.blobs.delete(&name).await
+        self.blobs.probe().await
     }
 
     /// Closes the connections. What was answered is durable; what runs still is lost as a whole.

@@ -215,7 +215,7 @@ async fn settle(
     if it.tx.change(sql, values).await? == 0 {
         return Ok(false);
     }
-    let name = if state == DeliveryState::Ready { "deferred" } else { state.as_str() };
+    let name = outcome.name();
     let sql = "INSERT INTO attempts (delivery, fence, worker, outcome, reply, at) \
                VALUES ($1, $2, $3, $4, $5, $6)";
     let worker = lease.worker.as_str();

@@ -38,26 +38,20 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (6, "links", include_str!("migrations/postgres/6_links.sql")),
 ];
 
+/// The version of this program's schema.
+pub(super) const VERSION: i64 = SQLITE[SQLITE.len() - 1].0;
+
 /// Opens `postgres://…`, or else an SQLite file, which it makes if its folder is there.
 pub(super) async fn open(database: &str) -> Result<Database, StoreError> {
-    if database.starts_with("postgres://") || database.starts_with("postgresql://") {
-        let options: PgConnectOptions = database
-            .parse()
-            .map_err(|error| StoreError::Setting(format!("the database's address: {error}")))?;
+    if let Some(options) = postgres(database)? {
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
         let pool = pool.connect_with(options).await?;
         migrator(POSTGRES).run(&pool).await.map_err(migration)?;
         return Ok(Database::Postgres(pool));
     }
-    let path = Path::new(database.strip_prefix("sqlite:").unwrap_or(database));
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|it| !it.is_dir()) {
-        let missing = format!("{}: the database's folder is not there; make it", folder.display());
-        return Err(StoreError::Setting(missing));
-    }
     // Deleted content is overwritten, for an erased dossier's key must not linger in a free page.
     let options = SqliteConnectOptions::new()
-        .filename(path)
+        .filename(file(database)?)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
@@ -76,6 +70,45 @@ pub(super) async fn open(database: &str) -> Result<Database, StoreError> {
     let readers = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
     let readers = readers.connect_with(options.pragma("query_only", "ON")).await?;
     Ok(Database::Sqlite { writer, readers })
+}
+
+/// Opens a database to look at it: nothing is made, migrated or written. None: it is not there yet.
+pub(super) async fn look(database: &str) -> Result<Option<Database>, StoreError> {
+    if let Some(options) = postgres(database)? {
+        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE);
+        return Ok(Some(Database::Postgres(pool.connect_with(options).await?)));
+    }
+    let file = file(database)?;
+    if !file.exists() {
+        return Ok(None);
+    }
+    let options = SqliteConnectOptions::new().filename(file).busy_timeout(PATIENCE);
+    let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE);
+    let pool = pool.connect_with(options.pragma("query_only", "ON")).await?;
+    Ok(Some(Database::Sqlite { writer: pool.clone(), readers: pool }))
+}
+
+/// What an address of PostgreSQL says; none for a file.
+fn postgres(database: &str) -> Result<Option<PgConnectOptions>, StoreError> {
+    if !database.starts_with("postgres://") && !database.starts_with("postgresql://") {
+        return Ok(None);
+    }
+    let options = database.parse();
+    options.map(Some).map_err(|it| StoreError::Setting(format!("the database's address: {it}")))
+}
+
+/// The SQLite file, whose folder must be there.
+fn file(database: &str) -> Result<&Path, StoreError> {
+    let path = Path::new(database.strip_prefix("sqlite:").unwrap_or(database));
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    match folder.filter(|it| !it.is_dir()) {
+        None => Ok(path),
+        Some(folder) => {
+            let folder = folder.display();
+            let missing = format!("{folder}: the database's folder is not there; make it");
+            Err(StoreError::Setting(missing))
+        }
+    }
 }
 
 /// SQLite has no lock for migrations: of two processes that make the same file at once, one is refused, and comes again.

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use paraphe::assets::Assets;
 use paraphe::config::{Config, ConfigError, Mode, secret};
-use paraphe::document::Rulebook;
+use paraphe::document::{Kind, Rulebook};
 use paraphe::pipeline::{IssueError, Order, Pipeline, fresh_id};
 use paraphe::store::Scope;
 use serde_json::Value;
 
-use crate::harness::{SHOP, at, letter, source};
+use crate::harness::{SHOP, at, letter, source, source_path};
 
 fn read(text: &str) -> Result<Config, ConfigError> {
     let folder = tempfile::tempdir().unwrap();
@@ -18,13 +18,17 @@ fn read(text: &str) -> Result<Config, ConfigError> {
     Config::read(&path, &SHOP.rulebook.explanations, "en")
 }
 
-/// The example with the marks taken away from its settings.
+/// The example with the marks taken away from its settings. The files that it names are there.
 fn example() -> String {
+    let file = source_path("Cargo.toml");
+    let with_file = |line: &str| match line.split_once(" = ") {
+        Some((name, _)) if name.ends_with("_file") => format!("{name} = {file:?}"),
+        _ => line.to_owned(),
+    };
     let setting = |line: &&str| line.starts_with(|c: char| c.is_ascii_lowercase() || c == '[');
     let text = source("paraphe.example.toml");
-    let lines: Vec<_> =
-        text.lines().filter_map(|it| it.strip_prefix('#')).filter(setting).collect();
-    lines.join("\n")
+    let lines = text.lines().filter_map(|it| it.strip_prefix('#')).filter(setting);
+    lines.map(with_file).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -32,6 +36,8 @@ fn the_example_is_read_as_it_is_and_with_every_setting() {
     assert!(read(&source("paraphe.example.toml")).unwrap().is_trial());
     let config = read(&example()).unwrap();
     assert_eq!(config.privacy.retention_months, Some(60));
+    let months = |kind| config.privacy.months(kind);
+    assert_eq!((months(Kind::Cai), months(Kind::Convocation)), (Some(120), Some(24)));
     let production = example().replace("mode = \"trial\"", "mode = \"production\"");
     assert_eq!(read(&production).unwrap().mode, Mode::Production);
 }
@@ -69,6 +75,31 @@ fn all_faults_are_said_at_once_with_line_and_cure() {
         assert!(fault.contains(word), "{fault}");
     }
     assert_eq!(faults.len(), 4, "{faults:#?}");
+}
+
+/// A unit that is no number, an unknown setting and three secrets that nobody can read: one answer names them all.
+#[test]
+fn unreadable_secrets_are_said_at_once_with_line_and_cure() {
+    let hook = "[[http.webhooks]]\nname = \"a\"\nurl = \"https://a.example.org\"\nsecret_file";
+    let text = format!(
+        "[store]\nkey_file = \"/nowhere/key\"\nearlier_key_files = [\"/nowhere/old\"]\n\
+         [seal]\nkey_file = \"credential:seal\"\n\
+         {hook} = {:?}\n{hook} = \"/nowhere/hook\"\n",
+        source_path("Cargo.toml")
+    );
+    let places = [(2, "Put the file"), (3, "/nowhere/old"), (5, "LoadCredential="), (13, "hook")];
+    for (text, more) in [(text.clone(), 0), (format!("{text}[mail]\nper_minute = \"1 h\"\n"), 1)] {
+        let Err(ConfigError::Faults(faults)) = read(&text) else { panic!("{text}") };
+        for (line, word) in places {
+            let place = format!("paraphe.toml:{line}: ");
+            let fault = faults.iter().find(|it| it.contains(&place) && it.contains(word));
+            assert!(fault.is_some(), "line {line}, {word}: {faults:#?}");
+        }
+        assert_eq!(faults.len(), places.len() + more, "{faults:#?}");
+    }
+    let lacking = format!("mode = \"production\"\n{text}");
+    let Err(ConfigError::Faults(faults)) = read(&lacking) else { panic!("{lacking}") };
+    assert!(faults.iter().any(|it| it.contains("privacy.contact")), "{faults:#?}");
 }
 
 #[test]

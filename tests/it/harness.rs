@@ -103,7 +103,12 @@ pub(crate) fn overlay(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 /// The text of a file of the repository.
 pub(crate) fn source(path: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+    std::fs::read_to_string(source_path(path)).unwrap()
+}
+
+/// Where a file of the repository is.
+pub(crate) fn source_path(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 /// A PDF on disk, for tools that read files.

@@ -4,6 +4,7 @@ mod backups;
 mod documents;
 mod drafts;
 mod faults;
+mod lists;
 mod lives;
 mod merges;
 mod outbox;

@@ -216,6 +216,12 @@ impl Smtp {
         self.options.connections
     }
 
+    /// Connects, makes the line private, logs in, and says goodbye; sends nothing.
+    pub async fn greet(&self) -> Result<(), SmtpError> {
+        Talk::open(&self.options, self.tls.as_ref()).await?.quit().await;
+        Ok(())
+    }
+
     /// Sends one letter. `before_data` is awaited when the server has taken sender and recipient, and
     /// says whether the letter may leave; nothing of it has been sent then.
     pub async fn send(

@@ -6,14 +6,14 @@ use axum::extract::{Query, State};
 use axum::http::header::{HeaderMap, SET_COOKIE};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
 use super::super::client::Client;
 use super::super::problem::Refusal;
 use super::super::state::Service;
 use super::{Agent, Role, SESSION_LASTS, cookie, cookie_name, set_cookie};
-use crate::store::{Access, StoreError};
+use crate::store::{Access, Store, StoreError};
 
 /// What such a code is for, and how long its link opens.
 const LOGIN: &str = "login";
@@ -31,9 +31,8 @@ pub fn routes() -> Router<Service> {
 }
 
 /// Makes the link that lets the operator in once, with every right.
-pub async fn link(service: &Service, address: &str) -> Result<String, StoreError> {
-    let store = &service.pipeline().store;
-    let code = store.make_code(LOGIN, "operator", LINK_LASTS, service.at()).await?;
+pub async fn link(store: &Store, address: &str, at: DateTime<Utc>) -> Result<String, StoreError> {
+    let code = store.make_code(LOGIN, "operator", LINK_LASTS, at).await?;
     Ok(format!("{address}/login/once?code={code}"))
 }
 

@@ -17,13 +17,13 @@ use super::smtp::Pki;
 use crate::harness::count;
 
 /// A Postfix of our own, which keeps what comes for two mailboxes.
-struct Postfix {
+pub(super) struct Postfix {
     pki: Pki,
     port: u16,
 }
 
 impl Postfix {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let pki = Pki::new();
         let folder = pki.folder.path();
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -68,8 +68,26 @@ impl Postfix {
         this
     }
 
-    fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         std::fs::read_to_string(self.pki.folder.path().join("queue/mail.log")).unwrap_or_default()
+    }
+
+    /// A way there.
+    pub(super) fn smtp(&self) -> Smtp {
+        let options = SmtpOptions {
+            host: "localhost".into(),
+            port: self.port,
+            tls: TlsMode::Starttls,
+            roots: Some(self.pki.roots()),
+            username: None,
+            password: None,
+            hello: "client.example.org".into(),
+            return_path: Some("bounces@example.org".into()),
+            connections: 4,
+            limits: Limits { connect: 30, command: 30, block: 30, end: 60 },
+            dkim: None,
+        };
+        Smtp::new(options).unwrap()
     }
 
     fn mailbox(&self, name: &str) -> Vec<PathBuf> {
@@ -90,22 +108,7 @@ impl Drop for Postfix {
 async fn a_real_postfix_takes_every_letter_once_and_reports_it() {
     let letters = count(20, 1000) as usize;
     let postfix = Postfix::start();
-    let smtp = Arc::new(
-        Smtp::new(SmtpOptions {
-            host: "localhost".into(),
-            port: postfix.port,
-            tls: TlsMode::Starttls,
-            roots: Some(postfix.pki.roots()),
-            username: None,
-            password: None,
-            hello: "client.example.org".into(),
-            return_path: Some("bounces@example.org".into()),
-            connections: 4,
-            limits: Limits { connect: 30, command: 30, block: 30, end: 60 },
-            dkim: None,
-        })
-        .unwrap(),
-    );
+    let smtp = Arc::new(postfix.smtp());
     let ids: Vec<_> = (0..letters).map(|_| Uuid::now_v7()).collect();
     let sent = ids.iter().map(|id| {
         let (smtp, id) = (smtp.clone(), *id);

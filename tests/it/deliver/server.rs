@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     /// 450 to the first so many recipients, then none.
     Greylist(usize),
     Rcpt550,
+    /// Hangs up four times, puts off once, refuses once, then takes: each time it says to whom.
+    SaysWhom,
     Mail530,
     Greet421,
     Greet554,
@@ -259,6 +261,12 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                 match fault {
                     Fault::Greylist(times) if count < times => say!("450 4.7.1 come back"),
                     Fault::Rcpt550 => say!("550 5.1.1 no such user"),
+                    Fault::SaysWhom if count < 4 => {
+                        say!("421 4.7.0 {line} too many");
+                        return Ok(None);
+                    }
+                    Fault::SaysWhom if count == 4 => say!("450 4.7.1 {line} come back"),
+                    Fault::SaysWhom if count == 5 => say!("550 5.1.1 {line} no such user"),
                     Fault::DropAtRcpt => return Ok(None),
                     Fault::StallRcpt => tokio::time::sleep(Duration::from_secs(60)).await,
                     Fault::Garbage => say!("hello? not smtp"),

@@ -109,7 +109,8 @@ impl Server {
 
     /// The link that lets in once.
     pub(crate) fn link(&self) -> String {
-        self.runtime.block_on(login::link(&self.service, &self.main)).unwrap()
+        let store = &self.service.pipeline().store;
+        self.runtime.block_on(login::link(store, &self.main, at())).unwrap()
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
