@@ -74,3 +74,13 @@ need_judges() {
     cp "$here/VeraCheck.java" "$judges/VeraCheck.java"
   fi
 }
+
+# need_cargo PROGRAM VERSION: a program of Rust's, built once, in a folder of its own.
+need_cargo() {
+  local root=$cache/$1-$2
+  if [ ! -x "$root/bin/$1" ]; then
+    CARGO_TARGET_DIR=$root/target cargo install "$1" --version "$2" --locked --root "$root"
+    rm -r "$root/target"
+  fi
+  PATH=$PATH:$root/bin
+}
