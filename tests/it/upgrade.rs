@@ -103,6 +103,7 @@ async fn a_worker_of_the_older_version_sends_on_while_the_newer_migrates(place: 
     for answer in older.put_many((0..letters).map(letter).collect(), at()).await {
         answer.unwrap();
     }
+    older.set_rate(Some(10 * letters)).await.unwrap(); // so that it has them for six seconds
     place.sql(&back_to_the_first_schema(place.is_sqlite())).await.unwrap();
     assert_eq!(Store::look(&place.options).await.unwrap().schema, Some(1));
     let (stop, stopped) = watch::channel(false);
@@ -120,6 +121,7 @@ async fn a_worker_of_the_older_version_sends_on_while_the_newer_migrates(place: 
     assert!(sent.messages().len() < letters as usize, "it was to migrate under load");
     let look = Store::look(&place.options).await.unwrap();
     assert_eq!(look.schema, Some(look.newest));
+    newer.set_rate(None).await.unwrap();
     for answer in newer.put_many((letters..2 * letters).map(letter).collect(), at()).await {
         answer.unwrap();
     }

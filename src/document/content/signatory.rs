@@ -27,7 +27,9 @@ pub struct Signatory {
     pub name: String,
     /// What the signature is for.
     pub reason: String,
-    /// What the box shows when it is signed by certificate; `{name}`, `{date}` and `{time}` are filled in then.
+    /// What the box shows when it is signed by certificate; `{name}`, `{date}` and `{time}` are filled in then. A file of
+    /// before there was one shows what it said then.
+    #[serde(default = "name_and_time")]
     pub mention: String,
     /// The time that the office lives by.
     pub time_zone: Tz,
@@ -50,6 +52,10 @@ pub struct Mandate {
     /// Its last day; open when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<NaiveDate>,
+}
+
+fn name_and_time() -> String {
+    "{name}\n{date} {time}".to_owned()
 }
 
 impl Signatory {
