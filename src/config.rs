@@ -133,10 +133,12 @@ impl Config {
     }
 }
 
-/// Whether what is printed goes into the journal (systemd.exec, JOURNAL_STREAM).
+/// Whether what is printed goes into the journal: systemd tells its device and inode (systemd.exec, JOURNAL_STREAM).
 #[expect(clippy::disallowed_methods, reason = "settings are read here")]
 pub fn in_journal() -> bool {
-    std::env::var_os("JOURNAL_STREAM").is_some()
+    let Some(journal) = std::env::var_os("JOURNAL_STREAM") else { return false };
+    let own = rustix::fs::fstat(std::io::stdout());
+    own.is_ok_and(|it| journal == *format!("{}:{}", it.st_dev, it.st_ino))
 }
 
 /// Reads a secret from its file. `credential:NAME` is a credential that systemd hands over.

@@ -53,6 +53,17 @@ package() {
   CARGO_TARGET_DIR=$work/target cargo deb --quiet --no-build --profile release --strip --fast -o "$work/paraphe.deb"
 }
 
+# The list of what the program is made of.
+components() {
+  need_cargo cargo-cyclonedx 0.5.9
+  cargo cyclonedx --quiet --format json --override-filename sbom
+  mv sbom.json "$work/sbom.json"
+  /usr/bin/python3 -c 'import json, sys
+bom = json.load(open(sys.argv[1]))
+names = {it["name"] for it in bom["components"]}
+assert bom["bomFormat"] == "CycloneDX" and {"typst", "rustls", "sqlx"} <= names, names' "$work/sbom.json"
+}
+
 install() {
   cp "$work/paraphe.deb" "$root/var/cache/paraphe.deb"
   inside apt-get install -qy --no-install-recommends /var/cache/paraphe.deb
@@ -157,6 +168,7 @@ restored() {
 port=$(free) metrics=$(free)
 check 'a fresh Debian' machine
 check 'the package is made' package
+check 'its components are listed' components
 # Debian's own judge. What it takes for libraries are names within crates; what changed and the licences stand elsewhere.
 check 'lintian finds no error' lintian --allow-root --fail-on error --suppress-tags \
   no-changelog,embedded-library,copyright-not-using-common-license-for-apache2 "$work/paraphe.deb"

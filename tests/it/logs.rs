@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -63,7 +64,9 @@ impl Service {
         let mut serve = this.command(&["serve"]);
         let log = |name: &str| Stdio::from(File::create(this.path(name)).unwrap());
         serve.stdin(Stdio::null()).stdout(log("serve.out")).stderr(log("serve.log"));
-        serve.env("JOURNAL_STREAM", "8:1"); // as where systemd keeps what is printed
+        // As where systemd keeps what is printed.
+        let out = fs::metadata(this.path("serve.out")).unwrap();
+        serve.env("JOURNAL_STREAM", format!("{}:{}", out.dev(), out.ino()));
         this.process = Some(serve.spawn().unwrap());
         for _ in 0..300 {
             if std::net::TcpStream::connect(&listen).is_ok() {
@@ -230,6 +233,13 @@ async fn a_day_of_work_leaves_no_name_and_no_secret_in_the_log() {
     }
     assert!(mail.kept().len() >= 2, "{} mails: {}", mail.kept().len(), service.log());
     assert!(mail.commands().iter().filter(|it| it.starts_with("RCPT")).count() > 4, "no failure");
+    let list = format!("/v1/merges/{}", begun.json()["id"].as_str().unwrap());
+    for _ in 0..600 {
+        if service.call("GET", &list, &[], b"").expect(200).json()["merge"]["state"] == "done" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     service.stop();
     let dossier = service.run(&["erase", "069-2026-11873", "--dry-run"]);
     assert!(dossier.contains("documents"));
