@@ -98,6 +98,38 @@ fn a_full_disk_leaves_nothing() {
     assert_eq!(code(&output), 74, "{}", errors(&output));
 }
 
+/// Database or files out of reach, or no room left: nothing is kept by half, and the same command does it later.
+#[test]
+fn what_cannot_be_kept_now_is_75_and_kept_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, settings) = (folder.path().join("data"), folder.path().join("settings.toml"));
+    let letter = folder.path().join("letter.json");
+    fs::write(&letter, paraphe(&["schema", "convocation", "--example"]).stdout).unwrap();
+    fs::write(folder.path().join("secret"), "secret").unwrap();
+    let issue = |limit: &str, more: &str| {
+        fs::write(&settings, format!("data = {data:?}\n[store]\n{more}")).unwrap();
+        let script = format!("{limit} trap '' XFSZ; exec \"$@\"");
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["-c", &script, "bash", env!("CARGO_BIN_EXE_paraphe"), "--config"]);
+        bash.arg(&settings).arg("issue").arg(&letter).output().unwrap()
+    };
+    let no_database = "database = \"postgres://nobody@127.0.0.1:9/none\"\n";
+    let no_files = format!(
+        "s3 = {{ endpoint = \"http://127.0.0.1:9\", bucket = \"b\", access_key_id = \"k\", \
+         secret_access_key_file = {:?} }}\n",
+        folder.path().join("secret")
+    );
+    for (limit, more) in [("", no_database), ("", &no_files), ("ulimit -f 100;", "")] {
+        let output = issue(limit, more);
+        assert_eq!(code(&output), 75, "{limit}{more}: {}", errors(&output));
+        assert!(output.stdout.is_empty(), "nothing is said to be kept");
+    }
+    let output = issue("", "");
+    assert_eq!(code(&output), 0, "{}", errors(&output));
+    let counted = paraphe(&["--config", settings.to_str().unwrap(), "deliveries", "count"]);
+    assert!(text(&counted).contains("1 ready"), "{}", text(&counted));
+}
+
 #[test]
 fn render_takes_another_language() {
     let folder = tempfile::tempdir().unwrap();

@@ -88,6 +88,19 @@ async fn nothing_of_a_person_stands_in_the_clear(place: Place) {
     let open = everything(&place); // with the log of writes not yet in the file
     store.close().await;
     let closed = everything(&place);
+    if !place.is_sqlite() {
+        // What the server keeps of all this, its log of writes included.
+        place.sql("CHECKPOINT").await.unwrap();
+        let cluster = place.options.database.split("host=").nth(1).unwrap();
+        let found = |word: &str| {
+            let grep = Command::new("grep").args(["-rqaF", word]).arg(cluster).status();
+            grep.unwrap().code() == Some(0)
+        };
+        assert!(found("medical_visit"), "the search finds what is there");
+        for word in PERSONAL.iter().filter(|it| **it != "example.org>") {
+            assert!(!found(word), "{word} stands in the clear");
+        }
+    }
     for bytes in [open, closed] {
         assert!(contains(&bytes, "medical_visit"), "the search finds what is there");
         for word in PERSONAL.iter().filter(|it| **it != "example.org>") {

@@ -3,9 +3,13 @@
 use std::time::{Duration, Instant};
 
 use paraphe::seal::verify::Verdict;
+use paraphe::seal::{
+    Act, Evidence, Level, Office, Presented, SealOptions, SealedPdf, Sealer, TestAuthority,
+};
 
 use super::forge::raw_update;
-use super::{covered, judged, signed};
+use super::{covered, judged, own, signed};
+use crate::harness::at;
 
 /// Names and words that lead a reader into its corners.
 const WORDS: [&str; 30] = [
@@ -65,7 +69,10 @@ fn any_bytes_give_a_report() {
     let minutes = std::env::var("PARAPHE_FUZZ_MINUTES").ok().and_then(|it| it.parse().ok());
     let minutes = minutes.unwrap_or(f64::from(crate::harness::count(0, 60)));
     let seconds = (minutes * 60.0).max(4.0);
-    let corpus: Vec<Vec<u8>> = FILES.iter().map(|it| signed(it)).collect();
+    let mut corpus: Vec<Vec<u8>> = FILES.iter().map(|it| signed(it)).collect();
+    corpus.push(own::contract().1.into_bytes());
+    let signer = TestAuthority::from_seed([9; 32]).unwrap().signer("Office").unwrap();
+    let office = Sealer::On(Office::new(signer, &SealOptions::default()).unwrap());
     let start = Instant::now();
     let (mut seed, mut slowest) = (0, Duration::ZERO);
     while start.elapsed().as_secs_f64() < seconds {
@@ -76,10 +83,29 @@ fn any_bytes_give_a_report() {
         slowest = slowest.max(begun.elapsed());
         assert!(begun.elapsed() < Duration::from_secs(20), "seed {seed} takes too long");
         // What is valid was not touched where a signature covers it.
+        append(&office, file.clone());
         let kept = corpus.iter().any(|it| file.starts_with(&it[..covered(it)]));
         assert!(report.verdict != Verdict::Valid || kept, "seed {seed}: {report:#?}");
     }
     println!("{seed} files, the slowest {slowest:?}");
+}
+
+/// What the signer reads before it appends to a file: it refuses or signs, and does not panic.
+fn append(office: &Sealer, file: Vec<u8>) {
+    let Ok(file) = SealedPdf::read(file) else { return };
+    let evidence = Evidence {
+        agent: "Agent 12".to_owned(),
+        interpreter: None,
+        language: "ar".to_owned(),
+        presented: Presented::Read,
+        device: "tablet-3".to_owned(),
+        signed_at: at(),
+        shown: file.hash(),
+    };
+    let act = Act::DeclaredUnable { evidence };
+    let _ = office.sign(&file, "applicant", &act, at());
+    let _ = office.seal_file(&file, at());
+    let _ = office.extend(&file, Level::BaselineT, at());
 }
 
 fn mutated(corpus: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
