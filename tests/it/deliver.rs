@@ -8,6 +8,7 @@ mod judged;
 mod maillog;
 mod postfix;
 mod processes;
+mod rate;
 mod rotation;
 pub(crate) mod server;
 mod smtp;
