@@ -2,8 +2,7 @@
 //!
 //! A merge of the store in; counts that must add up, and the list of rows, out:
 //! rows = issued + refused + skipped + duplicates + open, and
-//! issued = accepted + failed + in doubt + cancelled + waiting + printed (a mail that a server puts off
-//! waits).
+//! issued = accepted + deferred + failed + in doubt + cancelled + waiting + printed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -47,8 +46,8 @@ pub struct Outcome {
     pub open: u64,
     /// Letters that go by post.
     pub printed: u64,
-    /// Mails by what became of them: `accepted`, `failed`, `in_doubt`, `cancelled`, `waiting`
-    /// (also those that a server has put off).
+    /// Mails by what became of them: `accepted`, `deferred` (a server has put them off), `failed`,
+    /// `in_doubt`, `cancelled`, `waiting`.
     pub mails: BTreeMap<&'static str, u64>,
     /// Rows without letter, with the reason.
     pub troubles: Vec<Trouble>,
@@ -258,6 +257,7 @@ fn safe(name: &str) -> String {
 fn sort(state: &str) -> &'static str {
     match state {
         "accepted" | "delivered" => "accepted",
+        "deferred" => "deferred",
         "failed" | "bounced" => "failed",
         "in_doubt" => "in_doubt",
         "cancelled" => "cancelled",
@@ -268,6 +268,7 @@ fn sort(state: &str) -> &'static str {
 fn word(state: &str) -> &'static str {
     match state {
         "accepted" => "acceptés",
+        "deferred" => "différés par le serveur",
         "failed" => "refusés ou revenus",
         "in_doubt" => "dans le doute",
         "cancelled" => "annulés",

@@ -151,12 +151,10 @@ fn successor(
                 let values = [("reference", letter.reference().to_owned())];
                 return Err(refused(None, "rows.course_moves_by_weeks", values));
             }
-            let mut later = Value::Object(std::mem::take(&mut next));
-            shift(&mut later, days, minutes);
+            shift(&mut next, days, minutes);
             if let Some(room) = room {
-                later["appointment"]["place"]["room"] = json!(room);
+                next["appointment"]["place"]["room"] = json!(room);
             }
-            let Value::Object(next) = later else { return Ok(next) };
             next
         }
         Change::Cancelled => {
@@ -178,7 +176,7 @@ fn moves(visit: &Visit, days: TimeDelta, minutes: TimeDelta) -> bool {
 }
 
 /// The days and hours of a letter so much later.
-fn shift(letter: &mut Value, days: TimeDelta, minutes: TimeDelta) {
+fn shift(letter: &mut Map<String, Value>, days: TimeDelta, minutes: TimeDelta) {
     let day = |it: &mut Value| {
         let known = it.as_str().and_then(|it| it.parse::<NaiveDate>().ok());
         known.map(|day| *it = json!(day + days));

@@ -77,7 +77,7 @@ pub struct RowResult {
 pub struct Counts {
     /// Rows.
     pub rows: BTreeMap<String, i64>,
-    /// Mails.
+    /// Mails; `deferred` are those that a server has put off.
     pub mails: BTreeMap<String, i64>,
 }
 
@@ -277,7 +277,8 @@ impl Store {
         for row in tx.rows(sql, values![merge]).await? {
             counts.rows.insert(row.get(0)?, row.get(1)?);
         }
-        let sql = "SELECT state, COUNT(*) FROM deliveries WHERE merge = $1 GROUP BY state";
+        let sql = "SELECT CASE WHEN state = 'ready' AND attempts > 0 THEN 'deferred' ELSE state END, \
+                   COUNT(*) FROM deliveries WHERE merge = $1 GROUP BY 1";
         for row in tx.rows(sql, values![merge]).await? {
             counts.mails.insert(row.get(0)?, row.get(1)?);
         }

@@ -171,6 +171,7 @@ pub(in crate::cli) async fn work_off(
         }
     };
     progress.end();
-    done?;
+    // A full disk, a lost database: nothing of what was made is lost.
+    done.inspect_err(|_| eprintln!("the rows that are left wait: paraphe merges resume {merge}"))?;
     Ok(())
 }
