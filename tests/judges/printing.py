@@ -142,7 +142,7 @@ def lose_part(pdf: pikepdf.Pdf) -> None:
 BREAKS = {
     "address moved": ("window of page 1: ", move_address),
     "sheet dropped": ("pages ", drop_sheet),
-    "tags of a part lost": ("2a ", lose_part),
+    "tags of a part lost": ("ua1 7.1-3 ", lose_part),
 }
 
 
