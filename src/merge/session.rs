@@ -179,11 +179,15 @@ fn moves(visit: &Visit, days: TimeDelta, minutes: TimeDelta) -> bool {
 fn shift(letter: &mut Map<String, Value>, days: TimeDelta, minutes: TimeDelta) {
     let day = |it: &mut Value| {
         let known = it.as_str().and_then(|it| it.parse::<NaiveDate>().ok());
-        known.map(|day| *it = json!(day + days));
+        if let Some(day) = known {
+            *it = json!(day + days);
+        }
     };
     let hour = |it: &mut Value| {
         let known = it.as_str().and_then(|it| NaiveTime::parse_from_str(it, "%H:%M").ok());
-        known.map(|time| *it = json!((time + minutes).format("%H:%M").to_string()));
+        if let Some(time) = known {
+            *it = json!((time + minutes).format("%H:%M").to_string());
+        }
     };
     letter.get_mut("late_limit").map(hour);
     let Some(appointment) = letter.get_mut("appointment") else { return };

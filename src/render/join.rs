@@ -138,7 +138,9 @@ impl<W: Write> Joint<W> {
         let mut whole = dictionary! {
             "Type" => "StructElem", "S" => "Document", "P" => link(tags), "K" => self.parts,
         };
-        face.language.map(|it| whole.set("Lang", it));
+        if let Some(language) = face.language {
+            whole.set("Lang", language);
+        }
         file.put(document, &whole.into())?;
         file.put(parents, &dictionary! { "Kids" => self.leaves }.into())?;
         let mut catalog = face.catalog;

@@ -4,11 +4,6 @@
 //! of every part while the part becomes a file, and is left out when parts are joined: since the PDF
 //! writer numbers glyphs as they come, the parts' fonts are then alike byte for byte and written once.
 
-#![expect(
-    clippy::mutable_key_type,
-    reason = "a font is compared by its identity, not by what it remembers"
-)]
-
 use std::collections::{BTreeMap, HashMap, btree_map, hash_map};
 
 use typst::layout::{Abs, Frame, FrameItem, Point};

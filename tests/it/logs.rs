@@ -153,11 +153,12 @@ fn contract(service: &Service) {
         };
         let path = format!("/v1/documents/{id}/signatures");
         let tag = format!("\"v{version}\"");
-        let wrong = body.to_string().replace(PASSWORD, "faux-mot-de-passe");
-        if wrong != body.to_string() {
+        let body = body.to_string();
+        let wrong = body.replace(PASSWORD, "faux-mot-de-passe");
+        if wrong != body {
             service.call("POST", &path, &[("if-match", &tag)], wrong.as_bytes()).expect(422);
         }
-        service.call("POST", &path, &[("if-match", &tag)], body.to_string().as_bytes()).expect(201);
+        service.call("POST", &path, &[("if-match", &tag)], body.as_bytes()).expect(201);
     }
 }
 

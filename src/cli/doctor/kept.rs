@@ -166,7 +166,7 @@ pub(super) fn disk(config: &Config) -> Finding {
     let database = config.store.database.as_deref().filter(|it| !it.contains("://"));
     folders.extend(database.and_then(|it| Path::new(it).parent()).map(Path::to_owned));
     let rooms = folders.into_iter().filter_map(|folder| {
-        let stat = rustix::fs::statvfs(&nearest(&folder)).ok()?;
+        let stat = rustix::fs::statvfs(nearest(&folder)).ok()?;
         Some((stat.f_bavail * stat.f_frsize, stat.f_blocks * stat.f_frsize, folder))
     });
     let Some((left, all, folder)) = rooms.min() else {

@@ -59,8 +59,8 @@ fn list(rows: u32) -> String {
 fn tuesday() -> NaiveDate {
     let fixed = [(1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11), (12, 25)];
     let holiday = |it: &NaiveDate| fixed.contains(&(it.month(), it.day()));
-    let days = (Utc::now().date_naive() + TimeDelta::days(30)).iter_days();
-    days.filter(|it| it.weekday() == Weekday::Tue && !holiday(it)).next().unwrap()
+    let mut days = (Utc::now().date_naive() + TimeDelta::days(30)).iter_days();
+    days.find(|it| it.weekday() == Weekday::Tue && !holiday(it)).unwrap()
 }
 
 /// Where the program works: its settings, the list, what it writes.
