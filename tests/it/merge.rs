@@ -1,5 +1,6 @@
 //! Mail merge: lists as offices have them, judged row by row, and what is printed of them.
 
+mod accounts;
 mod preflight;
 mod print;
 mod rows;
@@ -79,6 +80,10 @@ fn inputs(sound: &[Checked]) -> Vec<Value> {
 
 /// A list of as many rows as asked for, in several languages; every third without email.
 fn list(count: usize) -> String {
+    list_on(count, "23/03/2026")
+}
+
+fn list_on(count: usize, day: &str) -> String {
     let mut text = String::from(
         "Référence;Dossier;Direction;Étape;Langue;Nom;Prénoms;Date de naissance;N° étranger;Adresse;\
          Code postal;Ville;Courriel;Date;Début;Fin;Agent;Qualité de l’agent\n",
@@ -90,7 +95,7 @@ fn list(count: usize) -> String {
         let email = if n % 3 == 0 { String::new() } else { format!("p{n}.specimen@example.org") };
         text.push_str(&format!(
             "CV-{n:05};D-{n};sample;{step};{language};SPECIMEN;Amina;1990;69{n:08};{n} rue des Lilas;\
-             {postcode};Lyon;{email};23/03/2026;{}h;{}h;Camille EXEMPLE;gestionnaire\n",
+             {postcode};Lyon;{email};{day};{}h;{}h;Camille EXEMPLE;gestionnaire\n",
             8 + n % 8,
             9 + n % 8
         ));
