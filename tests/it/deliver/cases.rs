@@ -45,7 +45,7 @@ async fn until(store: &Store, wanted: &[(DeliveryState, usize)]) {
         if states == wanted {
             return;
         }
-        assert!(start.elapsed() < Duration::from_secs(90), "{states:?}, not {wanted:?}");
+        assert!(start.elapsed() < Duration::from_secs(240), "{states:?}, not {wanted:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
