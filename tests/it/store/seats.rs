@@ -19,7 +19,7 @@ on_both! {
 fn course(seats: u32) -> Course {
     Course {
         id: "C1".to_owned(),
-        centre: "specimen-gerland".to_owned(),
+        centre: "sample-gerland".to_owned(),
         step: "civic_training".to_owned(),
         starts_on: "2026-04-07".parse().unwrap(),
         appointment: json!({}),
