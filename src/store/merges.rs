@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::keyring::DataKey;
 use super::sql::{Row, values};
+use super::writer::Writing;
 use super::{IdempotencyKey, Page, Scope, Store, StoreError};
 
 pub use rows::{RowLease, RowOutcome};
@@ -84,6 +85,19 @@ pub struct Counts {
 const COLUMNS: &str = "k.id, k.operator, k.wrapped, m.id, m.office, m.actor, m.state, m.total, \
     m.options, m.created_at FROM merges m LEFT JOIN keys k ON k.id = m.key";
 
+/// The merge that was begun with this key and these rows, and whether it is loading still.
+async fn begun(
+    it: &mut Writing,
+    key: [u8; 32],
+    digest: [u8; 32],
+) -> Result<Option<(Uuid, bool)>, StoreError> {
+    let sql = "SELECT id, digest, state FROM merges WHERE idempotency = $1";
+    let Some(row) = it.tx.row(sql, values![key]).await? else { return Ok(None) };
+    let same = row.get::<[u8; 32]>(1)? == digest;
+    let loading = row.get::<String>(2)? == "loading";
+    if same { Ok(Some((row.get(0)?, loading))) } else { Err(StoreError::KeyReused) }
+}
+
 impl Store {
     /// Begins a merge, or finds the one that was begun with this key and these rows: its id, and whether it is
     /// loading still.
@@ -101,20 +115,22 @@ impl Store {
         let actor = scope.actor().to_owned();
         self.write(move |it| {
             Box::pin(async move {
-                let sql = "SELECT id, digest, state FROM merges WHERE idempotency = $1";
-                if let Some(row) = it.tx.row(sql, values![key]).await? {
-                    let same = row.get::<[u8; 32]>(1)? == digest;
-                    let loading = row.get::<String>(2)? == "loading";
-                    return if same { Ok((row.get(0)?, loading)) } else { Err(StoreError::KeyReused) };
+                if let Some(begun) = begun(it, key, digest).await? {
+                    return Ok(begun);
                 }
                 let sql = "INSERT INTO keys (id, operator, wrapped) VALUES ($1, $2, $3)";
                 it.tx.change(sql, values![id, wrapped.operator, wrapped.bytes]).await?;
-                it.note(at, &actor, "merge_begun", id, total.to_string());
                 let sql = "INSERT INTO merges (id, key, idempotency, digest, office, actor, options, \
                            state, total, created_at, changed_at) \
-                           VALUES ($1, $1, $2, $3, $4, $5, $6, 'loading', $7, $8, $8)";
-                let values = values![id, key, digest, office, actor, options, total, at];
-                it.tx.change(sql, values).await?;
+                           VALUES ($1, $1, $2, $3, $4, $5, $6, 'loading', $7, $8, $8) \
+                           ON CONFLICT (idempotency) DO NOTHING";
+                let values = values![id, key, digest, office, actor.clone(), options, total, at];
+                if it.tx.change(sql, values).await? == 0 {
+                    // Another process has begun it since we looked.
+                    it.tx.change("DELETE FROM keys WHERE id = $1", values![id]).await?;
+                    return begun(it, key, digest).await?.ok_or(StoreError::KeyReused);
+                }
+                it.note(at, &actor, "merge_begun", id, total.to_string());
                 Ok((id, true))
             })
         })

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
 
 use paraphe::class::Class;
 use paraphe::seal::{
@@ -107,6 +107,9 @@ fn answer(mut question: Vec<u8>, manner: Manner) -> Vec<u8> {
     }
     let folder = tempfile::tempdir_in(&*FOLDER).unwrap();
     std::fs::write(folder.path().join("q"), question).unwrap();
+    // One at a time: all count on one file of serial numbers.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock();
     let output = Command::new("openssl")
         .args(["ts", "-reply", "-config", "ts.cnf", "-signer", "tsa.crt", "-inkey", "tsa.key"])
         .args(["-queryfile".as_ref(), folder.path().join("q").as_os_str()])
