@@ -177,6 +177,7 @@ impl Config {
         let mail = &self.mail;
         WorkerOptions {
             first_retry: mail.first_retry_seconds.map_or(usual.first_retry, u64::from),
+            longest_retry: mail.longest_retry_seconds.map_or(usual.longest_retry, u64::from),
             most_tries: mail.most_tries.unwrap_or(usual.most_tries),
             sweep: mail.sweep_seconds.map_or(usual.sweep, u64::from),
             lease: mail.lease_seconds.map_or(usual.lease, u64::from),

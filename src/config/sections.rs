@@ -137,6 +137,9 @@ pub struct MailSection {
     /// After how long a letter that was put off is tried again first [default: 300].
     #[schemars(range(min = 1, max = 86400))]
     pub first_retry_seconds: Option<u32>,
+    /// The longest that a letter waits between two tries; each wait is twice the one before [default: 14400].
+    #[schemars(range(min = 1, max = 86400))]
+    pub longest_retry_seconds: Option<u32>,
     /// How often a letter may be put off before it counts as refused [default: 30].
     #[schemars(range(min = 1, max = 1000))]
     pub most_tries: Option<u32>,

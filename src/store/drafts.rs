@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::keyring::DataKey;
 use super::prepare::fresh_id;
-use super::sql::{Row, values};
+use super::sql::{Row, Value, values};
 use super::writer::Writing;
 use super::{Scope, Store, StoreError};
 
@@ -239,8 +239,16 @@ impl Store {
 
 /// Forgets drafts whose time is over, and their keys.
 pub(super) async fn forget_old(it: &mut Writing, at: DateTime<Utc>) -> Result<(), StoreError> {
-    let sql = "DELETE FROM drafts WHERE expires_at <= $1 RETURNING key";
-    for row in it.tx.rows(sql, values![at]).await? {
+    forget(it, "DELETE FROM drafts WHERE expires_at <= $1 RETURNING key", values![at]).await
+}
+
+/// Forgets all drafts and their keys: whom a file names that nobody has taken in yet, no look-up knows.
+pub(super) async fn forget_all(it: &mut Writing) -> Result<(), StoreError> {
+    forget(it, "DELETE FROM drafts RETURNING key", values![]).await
+}
+
+async fn forget(it: &mut Writing, sql: &'static str, values: Vec<Value>) -> Result<(), StoreError> {
+    for row in it.tx.rows(sql, values).await? {
         it.tx.change("DELETE FROM keys WHERE id = $1", values![row.get::<String>(0)?]).await?;
     }
     Ok(())

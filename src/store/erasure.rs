@@ -188,6 +188,7 @@ async fn forget(
     ] {
         it.tx.change(sql, values![dossier]).await?;
     }
+    super::drafts::forget_all(it).await?;
     let sql = "UPDATE documents SET record = NULL, data = NULL, digest = $1, changed_at = $2 \
                WHERE dossier = $3";
     it.tx.change(sql, values![[0; 32], at, dossier]).await?;

@@ -45,16 +45,28 @@ impl<W: Write> Target<W> {
         part: &mut Part<'_>,
         object: &Object,
     ) -> Result<Object, JoinError> {
+        self.copy_as(part, object, false)
+    }
+
+    /// `shared`: every object below that is there already is used again. For what refers to no page and no tag:
+    /// resources are a tree.
+    fn copy_as(
+        &mut self,
+        part: &mut Part<'_>,
+        object: &Object,
+        shared: bool,
+    ) -> Result<Object, JoinError> {
         Ok(match object {
+            Object::Reference(id) if shared => link(self.shared_number(part, *id)?),
             Object::Reference(id) => link(self.number(part, *id)),
             Object::Array(items) => {
-                let items = items.iter().map(|it| self.copy(part, it));
+                let items = items.iter().map(|it| self.copy_as(part, it, shared));
                 Object::Array(items.collect::<Result<_, _>>()?)
             }
-            Object::Dictionary(it) => self.copy_entries(part, it)?.into(),
+            Object::Dictionary(it) => self.copy_entries(part, it, shared)?.into(),
             Object::Stream(it) => {
                 let mut stream = it.clone();
-                stream.dict = self.copy_entries(part, &it.dict)?;
+                stream.dict = self.copy_entries(part, &it.dict, shared)?;
                 Object::Stream(stream)
             }
             plain => plain.clone(),
@@ -65,71 +77,46 @@ impl<W: Write> Target<W> {
         &mut self,
         part: &mut Part<'_>,
         entries: &Dictionary,
+        shared: bool,
     ) -> Result<Dictionary, JoinError> {
         let mut copy = Dictionary::new();
         for (name, value) in entries.iter() {
             let value = match (name.as_slice(), value) {
-                (b"StructParents" | b"StructParent", Object::Integer(key)) => {
+                (b"StructParents" | b"StructParent", Object::Integer(key)) if !shared => {
                     Object::Integer(key + part.shift)
                 }
-                (b"Resources" | b"OutputIntents", value) => self.share(part, value)?,
-                (_, value) => self.copy(part, value)?,
+                (name, value) => {
+                    let shared = shared || matches!(name, b"Resources" | b"OutputIntents");
+                    self.copy_as(part, value, shared)?
+                }
             };
             copy.set(name.clone(), value);
         }
         Ok(copy)
     }
 
-    /// A copy of which every object that is there already is used again. For what refers to no page and no
-    /// tag: resources are a tree.
-    fn share(&mut self, part: &mut Part<'_>, object: &Object) -> Result<Object, JoinError> {
-        Ok(match object {
-            Object::Reference(id) => {
-                if let Some(number) = part.numbers.get(id) {
-                    return Ok(link(*number));
-                }
-                let below = part.document.get_object(*id)?;
-                let copy = self.share(part, below)?;
-                let mut bytes = Vec::new();
-                Writer::write_object(&mut bytes, &copy)?;
-                let hash = Sha256::digest(&bytes).into();
-                let number = match self.shared.get(&hash) {
-                    Some(number) => *number,
-                    None => {
-                        let number = self.file.number();
-                        let is_stream = matches!(copy, Object::Stream(_));
-                        self.file.put_written(number, bytes, is_stream)?;
-                        self.shared.insert(hash, number);
-                        number
-                    }
-                };
-                part.numbers.insert(*id, number);
-                link(number)
-            }
-            Object::Array(items) => {
-                let items = items.iter().map(|it| self.share(part, it));
-                Object::Array(items.collect::<Result<_, _>>()?)
-            }
-            Object::Dictionary(it) => self.share_entries(part, it)?.into(),
-            Object::Stream(it) => {
-                let mut stream = it.clone();
-                stream.dict = self.share_entries(part, &it.dict)?;
-                Object::Stream(stream)
-            }
-            plain => plain.clone(),
-        })
-    }
-
-    fn share_entries(
-        &mut self,
-        part: &mut Part<'_>,
-        entries: &Dictionary,
-    ) -> Result<Dictionary, JoinError> {
-        let mut copy = Dictionary::new();
-        for (name, value) in entries.iter() {
-            copy.set(name.clone(), self.share(part, value)?);
+    /// The number of the object that is written like this one.
+    fn shared_number(&mut self, part: &mut Part<'_>, id: ObjectId) -> Result<u32, JoinError> {
+        if let Some(number) = part.numbers.get(&id) {
+            return Ok(*number);
         }
-        Ok(copy)
+        let below = part.document.get_object(id)?;
+        let copy = self.copy_as(part, below, true)?;
+        let mut bytes = Vec::new();
+        Writer::write_object(&mut bytes, &copy)?;
+        let hash = Sha256::digest(&bytes).into();
+        let number = match self.shared.get(&hash) {
+            Some(number) => *number,
+            None => {
+                let number = self.file.number();
+                let is_stream = matches!(copy, Object::Stream(_));
+                self.file.put_written(number, bytes, is_stream)?;
+                self.shared.insert(hash, number);
+                number
+            }
+        };
+        part.numbers.insert(id, number);
+        Ok(number)
     }
 }
 

@@ -1,7 +1,6 @@
 //! What can go wrong between a worker and a mail server, each with a worker process of its own: where the letter is
 //! then is known, and it arrives once or is listed. What befalls the processes themselves stands in `processes`.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use serde_json::Value;
 use super::processes::{AWAY, CONNECTIONS, Worker, copies, plain, put, settings, wait};
 use super::server::{Fault, Server};
 use super::smtp::Pki;
-use super::worker::states;
+use super::worker::{states, until_within};
 use crate::database::{Place, on_both};
 use crate::harness::at;
 
@@ -38,16 +37,7 @@ fn hasty(place: &Place, port: u16) -> std::path::PathBuf {
 
 /// Waits until the mails are in these states.
 async fn until(store: &Store, wanted: &[(DeliveryState, usize)]) {
-    let wanted: HashMap<_, _> = wanted.iter().copied().collect();
-    let start = Instant::now();
-    loop {
-        let states = states(store).await;
-        if states == wanted {
-            return;
-        }
-        assert!(start.elapsed() < Duration::from_secs(240), "{states:?}, not {wanted:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_within(store, wanted, 90).await;
 }
 
 async fn a_cut_before_the_end_is_tried_again_until_one_copy_is_there(place: Place) {
@@ -132,7 +122,9 @@ async fn a_back_off_outlives_the_worker(place: Place) {
     let server = Server::start(Fault::Greylist(1)).await;
     let settings = plain(&place, server.port);
     let text = std::fs::read_to_string(&settings).unwrap();
-    let text = text.replace("first_retry_seconds = 1", "first_retry_seconds = 10");
+    let hasty = "first_retry_seconds = 1\nlongest_retry_seconds = 2\n";
+    assert!(text.contains(hasty));
+    let text = text.replace(hasty, "first_retry_seconds = 10\n");
     std::fs::write(&settings, text).unwrap();
     let worker = Worker::start(&settings, &[]);
     wait(|| server.heard("RCPT") == 1, &store).await;

@@ -43,7 +43,7 @@ pub(super) fn settings(place: &Place, port: u16, smtp: &str) -> PathBuf {
          [store]\ndatabase = \"{database}\"\nblobs = \"{root}/blobs\"\nkey_file = \"{root}/operator.key\"\n\
          [seal]\nkey_file = \"{root}/seal.pem\"\n\
          [privacy]\ncontact = \"donnees@example.org\"\nretention_months = 60\n\
-         [mail]\nsweep_seconds = 1\nfirst_retry_seconds = 1\nlease_seconds = {LEASE}\n\
+         [mail]\nsweep_seconds = 1\nfirst_retry_seconds = 1\nlongest_retry_seconds = 2\nlease_seconds = {LEASE}\n\
          [mail.smtp]\nhost = \"localhost\"\nport = {port}\n{smtp}"
     );
     let path = folder.join("paraphe.toml");

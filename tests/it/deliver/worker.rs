@@ -142,6 +142,11 @@ pub(super) async fn states(store: &Store) -> HashMap<DeliveryState, usize> {
 
 /// Waits until every mail is in one of these states.
 async fn until(store: &Store, wanted: &[(DeliveryState, usize)]) {
+    until_within(store, wanted, 30).await;
+}
+
+/// The same, with so many seconds of patience.
+pub(super) async fn until_within(store: &Store, wanted: &[(DeliveryState, usize)], seconds: u64) {
     let wanted: HashMap<_, _> = wanted.iter().copied().collect();
     let start = Instant::now();
     loop {
@@ -149,7 +154,7 @@ async fn until(store: &Store, wanted: &[(DeliveryState, usize)]) {
         if states == wanted {
             return;
         }
-        assert!(start.elapsed() < Duration::from_secs(30), "{states:?}, not {wanted:?}");
+        assert!(start.elapsed() < Duration::from_secs(seconds), "{states:?}, not {wanted:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -9,6 +9,7 @@ use crate::harness::at;
 
 on_both! {
     a_draft_is_its_owners_alone_and_is_forgotten_with_its_key,
+    a_draft_may_name_anybody_and_goes_with_every_erasure,
     a_check_that_was_lost_is_begun_anew_and_cannot_note_anything_any_more,
     a_link_has_few_tries_and_a_right_one_gives_them_back,
 }
@@ -34,6 +35,20 @@ async fn a_draft_is_its_owners_alone_and_is_forgotten_with_its_key(place: Place)
     let id = store.make_draft(&all(), b"file", b"how", at()).await.unwrap();
     store.drop_draft(&all(), id, at()).await.unwrap();
     assert!(gone(store.draft(&all(), id, at()).await.unwrap_err()));
+    store.close().await;
+}
+
+async fn a_draft_may_name_anybody_and_goes_with_every_erasure(place: Place) {
+    let store = place.open().await;
+    store.put(letter(1), at()).await.unwrap();
+    let draft = store.make_draft(&all(), b"SPECIMEN;Amina", b"how", at()).await.unwrap();
+    let dossier = store.dossier_of("DOSSIER-1").await.unwrap().unwrap();
+    let none = if place.is_sqlite() { "x''" } else { "''::bytea" };
+    let key = format!("SELECT COALESCE((SELECT wrapped FROM keys WHERE id = '{draft}'), {none})");
+    assert!(!place.bytes(&key).await.is_empty());
+    store.erase(&all(), &[dossier], "asked", at()).await.unwrap();
+    assert!(matches!(store.draft(&all(), draft, at()).await, Err(StoreError::NotFound(_))));
+    assert!(place.bytes(&key).await.is_empty(), "its key is still there");
     store.close().await;
 }
 
