@@ -5,15 +5,15 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use typst::foundations::Smart;
+use typst::foundations::{Bytes, Smart};
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, Timestamp};
 
 use super::matrix::Matrix;
-use super::qr::Qr;
+use super::qr::{Codes, Qr};
 use super::runs::in_reading_order;
 use super::{
-    Data, Density, Marks, RenderError, Renderer, Sheet, UsedGlyphs, compile, json, overflow, world,
+    Data, Density, Marks, RenderError, Renderer, UsedGlyphs, compile, json, overflow, world,
 };
 use crate::document::{Content, Document, Problem, Rulebook, Severity};
 
@@ -138,23 +138,21 @@ impl Renderer {
     ) -> Result<RunPart, RenderError> {
         let contents: Vec<Content> =
             letters.iter().map(|it| it.document.content(rulebook)).collect();
-        let codes: Vec<Option<Qr>> =
-            letters.iter().map(|it| it.marks.verify_url.as_deref().and_then(Qr::of)).collect();
+        let mut codes = Codes::default();
         let run = Run {
             letters: letters
                 .iter()
-                .zip(contents.iter().zip(&codes))
-                .map(|(letter, (content, qr))| Marked::of(letter, content, qr.as_ref(), duplex))
+                .zip(&contents)
+                .map(|(letter, content)| {
+                    let qr = letter.marks.verify_url.as_deref().and_then(|it| codes.add(it));
+                    Marked::of(letter, content, qr, duplex)
+                })
                 .collect(),
             duplex,
         };
-        let sheet = Sheet {
-            shared: &self.shared,
-            main: self.shared.convocation,
-            data: json(&run),
-            attachment: json(&()),
-            at,
-        };
+        let mut sheet = self.shared.sheet(self.shared.convocation, at);
+        sheet.data = json(&run);
+        sheet.codes = Bytes::new(codes.into_pixels());
         let result = compile(&sheet);
         self.sweep();
         let mut paged = result?;
@@ -198,11 +196,11 @@ impl<'a> Marked<'a> {
     fn of(
         letter: &'a PrintedLetter<'_>,
         content: &'a Content,
-        qr: Option<&'a Qr>,
+        qr: Option<Qr>,
         duplex: bool,
     ) -> Self {
         let density = letter.fit.density;
-        let data = Data { content, specimen: letter.marks.specimen, density, qr };
+        let data = Data { content, specimen: letter.marks.specimen, density, qr, pages: None };
         let sheet = |page: usize| match (duplex, page) {
             (true, 0) => letter.sheets.first(),
             (true, _) => None,

@@ -6,6 +6,7 @@
 
 mod batch;
 mod diagnostic;
+mod feet;
 mod glyphs;
 mod join;
 mod matrix;
@@ -31,10 +32,11 @@ use crate::document::{Body, Content, Document, Problem, Rulebook, RulebookError}
 
 pub use batch::{Fit, PrintedLetter, RunPart, SheetMark};
 pub use diagnostic::Diagnostic;
+use feet::Lengths;
 use glyphs::Glyphs;
 pub use join::{JoinError, Joint};
 pub use preview::Preview;
-use qr::Qr;
+use qr::{Codes, Qr};
 pub use subset::UsedGlyphs;
 use world::{Shared, Sheet};
 
@@ -52,6 +54,7 @@ pub struct Renderer {
     glyphs: Glyphs,
     letters: PdfStandards,
     contracts: PdfStandards,
+    lengths: Lengths,
     rendered: AtomicUsize,
 }
 
@@ -90,7 +93,10 @@ struct Data<'a> {
     specimen: bool,
     density: Density,
     #[serde(skip_serializing_if = "Option::is_none")]
-    qr: Option<&'a Qr>,
+    qr: Option<Qr>,
+    /// How many pages have a foot to be laid under them: see [`feet`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pages: Option<usize>,
 }
 
 /// How closely a letter is set.
@@ -116,6 +122,7 @@ impl Renderer {
             glyphs,
             letters: standards(&[PdfStandard::A_2a, PdfStandard::Ua_1])?,
             contracts: standards(&[PdfStandard::A_3a, PdfStandard::Ua_1])?,
+            lengths: Lengths::default(),
             rendered: AtomicUsize::new(0),
         })
     }
@@ -201,49 +208,39 @@ impl Renderer {
         if !missing.is_empty() {
             return Err(RenderError::Data(missing));
         }
-        let qr = marks.verify_url.as_deref().and_then(Qr::of);
+        let mut codes = Codes::default();
+        let qr = marks.verify_url.as_deref().and_then(|it| codes.add(it));
+        let mut sheet = self.shared.sheet(self.shared.main(&content.body), at);
+        sheet.attachment = json(&content.printed());
+        sheet.codes = Bytes::new(codes.into_pixels());
+        let mut lay_out = |density| match content.body {
+            Body::Convocation(_) => {
+                sheet.data =
+                    json(&Data { content, specimen: marks.specimen, density, qr, pages: None });
+                compile(&sheet)
+            }
+            Body::Contract(_) | Body::Family(_) => {
+                let tag = content.sides.last().map_or("fr", |it| &it.tag);
+                self.lengths.lay_out(tag, |pages| {
+                    let pages = Some(pages);
+                    sheet.data =
+                        json(&Data { content, specimen: marks.specimen, density, qr, pages });
+                    compile(&sheet)
+                })
+            }
+        };
         let mut density = Density::Normal;
-        let mut paged = self.lay_out(content, marks, qr.as_ref(), density, at)?;
+        let mut paged = lay_out(density)?;
         let mut problems = overflow::problems(paged.pages(), document, content);
         for closer in [Density::Compact, Density::Tight] {
             if problems.is_empty() || !matches!(content.body, Body::Convocation(_)) {
                 break;
             }
             density = closer;
-            paged = self.lay_out(content, marks, qr.as_ref(), density, at)?;
+            paged = lay_out(density)?;
             problems = overflow::problems(paged.pages(), document, content);
         }
         if problems.is_empty() { Ok((paged, density)) } else { Err(RenderError::Data(problems)) }
-    }
-
-    /// Lays the pages out. A warning is an error too: an unknown font would change every letter.
-    fn lay_out(
-        &self,
-        content: &Content,
-        marks: &Marks,
-        qr: Option<&Qr>,
-        density: Density,
-        at: DateTime<Utc>,
-    ) -> Result<PagedDocument, RenderError> {
-        compile(&self.sheet(content, marks, qr, density, at))
-    }
-
-    fn sheet(
-        &self,
-        content: &Content,
-        marks: &Marks,
-        qr: Option<&Qr>,
-        density: Density,
-        at: DateTime<Utc>,
-    ) -> Sheet<'_> {
-        let data = Data { content, specimen: marks.specimen, density, qr };
-        Sheet {
-            shared: &self.shared,
-            main: self.shared.main(&content.body),
-            data: json(&data),
-            attachment: json(&content.printed()),
-            at,
-        }
     }
 
     /// The real metadata: set here and not in the template, where a value of its own would make the
@@ -260,8 +257,7 @@ impl Renderer {
         errors: &[typst::diag::SourceDiagnostic],
         content: &Content,
     ) -> RenderError {
-        let sheet =
-            self.sheet(content, &Marks::default(), None, Density::Normal, DateTime::default());
+        let sheet = self.shared.sheet(self.shared.main(&content.body), DateTime::default());
         diagnostic::error(&sheet, errors)
     }
 }

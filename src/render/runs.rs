@@ -12,7 +12,7 @@
 )]
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use typst::layout::{Abs, Dir, Em, Frame, FrameItem, GroupItem, Point};
@@ -20,8 +20,8 @@ use typst::text::{FontInstance, Glyph, TextItem};
 use typst_layout::{Page, PagedDocument};
 use unicode_normalization::char::is_combining_mark;
 
-/// The glyphs of runs from right to left that were set without a joiner.
-type Seen = HashSet<(FontInstance, u16)>;
+/// The glyphs of runs from right to left that were set without a joiner, by font.
+type Seen = HashMap<FontInstance, HashSet<u16>>;
 
 /// How far apart two runs of one word may stand by rounding.
 fn hair() -> Abs {
@@ -43,8 +43,29 @@ pub(super) fn in_reading_order(mut paged: PagedDocument) -> PagedDocument {
     PagedDocument::new(pages.collect(), info)
 }
 
+/// Whether the frame has no run to mend: so it is in most languages.
+fn is_in_order(frame: &Frame) -> bool {
+    let mut before = None;
+    frame.items().all(|(at, item)| match item {
+        FrameItem::Text(run) => {
+            let beside = before.replace((*at, run));
+            !is_right_to_left(run)
+                && run.lang.dir() == Dir::LTR
+                && matches!(without_controls(run), Cow::Borrowed(_))
+                && beside.is_none_or(|it| join(it, (*at, run)).is_none())
+        }
+        item => {
+            before = None;
+            !matches!(item, FrameItem::Group(group) if !is_in_order(&group.frame))
+        }
+    })
+}
+
 /// The frame with its runs mended; nothing where none had to be.
 fn mended(frame: &Frame, seen: &mut Seen) -> Option<Frame> {
+    if is_in_order(frame) {
+        return None;
+    }
     let mut whole: Vec<(Point, FrameItem)> = Vec::with_capacity(frame.items().len());
     let mut changed = false;
     for (at, item) in frame.items() {
@@ -142,23 +163,32 @@ fn is_right_to_left(run: &TextItem) -> bool {
 /// of a word at one height, since the writer begins a new string at another; or a cluster of several
 /// glyphs or with a joiner, whose characters the writer gives beside them.
 fn strings_from_the_right(run: &TextItem) -> Vec<(Abs, TextItem)> {
+    let glyphs = run.glyphs.as_slice();
+    let is_space = |glyph: &Glyph| &run.text[glyph.range()] == " ";
+    // The glyphs of a cluster stand beside each other.
+    let share =
+        |a: usize, b: usize| glyphs.get(a).map(|it| &it.range) == glyphs.get(b).map(|it| &it.range);
+    let stands_alone: Vec<bool> = (0..glyphs.len())
+        .map(|it| {
+            (it > 0 && share(it - 1, it))
+                || share(it, it + 1)
+                || run.text[glyphs[it].range()].contains(is_joiner)
+        })
+        .collect();
+    let belong = |a: usize, b: usize| {
+        let level = glyphs[a].y_offset == glyphs[b].y_offset && !is_space(&glyphs[b]);
+        share(a, b) || (level && !stands_alone[a] && !stands_alone[b])
+    };
     let mut strings = Vec::new();
     let (mut start, mut x) = (0, Abs::zero());
-    let is_space = |glyph: &Glyph| &run.text[glyph.range()] == " ";
-    let stands_alone = |glyph: &Glyph| {
-        let shares = run.glyphs.iter().filter(|it| it.range == glyph.range).nth(1).is_some();
-        shares || run.text[glyph.range()].contains(is_joiner)
-    };
-    let belongs = |a: &Glyph, b: &Glyph| {
-        let level = a.y_offset == b.y_offset && !is_space(b);
-        a.range == b.range || (level && !stands_alone(a) && !stands_alone(b))
-    };
-    for group in run.glyphs.chunk_by(belongs) {
-        let string = slice(run, start..start + group.len());
-        start += group.len();
-        let width = string.width();
-        strings.push((x, string));
-        x += width;
+    for end in 1..=glyphs.len() {
+        if end == glyphs.len() || !belong(end - 1, end) {
+            let string = slice(run, start..end);
+            start = end;
+            let width = string.width();
+            strings.push((x, string));
+            x += width;
+        }
     }
     strings.reverse();
     strings
@@ -241,17 +271,18 @@ fn joined_text(
 /// first characters it meets for those of the glyph, and would have to say at each other place that they
 /// are not.
 fn with_joiners_apart(mut run: TextItem, seen: &mut Seen) -> TextItem {
+    let seen = seen.entry(run.font.clone()).or_default();
     for index in 0..run.glyphs.len() {
         let glyph = &run.glyphs[index];
         let text = &run.text[glyph.range()];
         let plain = text.trim_matches(is_joiner);
-        if plain.len() < text.len() && !seen.contains(&(run.font.clone(), glyph.id)) {
+        if plain.len() < text.len() && !seen.contains(&glyph.id) {
             let skipped = text.len() - text.trim_start_matches(is_joiner).len();
             let start = glyph.range.start + skipped as u16;
             run.glyphs[index].range = start..start + plain.len() as u16;
         }
     }
-    seen.extend(run.glyphs.iter().map(|it| (run.font.clone(), it.id)));
+    seen.extend(run.glyphs.iter().map(|it| it.id));
     run
 }
 

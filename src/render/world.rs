@@ -1,7 +1,7 @@
 //! What Typst sees: the page templates, the catalogues, the fonts, and one document's data.
 //!
 //! Typst never frees a path, so every path here is constant: the data of each document is
-//! `/data.json`, its attachment `/attachment.json`, whatever the document.
+//! `/data.json`, its attachment `/attachment.json`, its QR codes `/codes.grey`, whatever the document.
 
 use std::collections::HashMap;
 
@@ -26,6 +26,7 @@ pub(super) struct Shared {
     files: HashMap<FileId, Bytes>,
     data: FileId,
     attachment: FileId,
+    codes: FileId,
     contract: FileId,
     family: FileId,
     pub(super) convocation: FileId,
@@ -37,6 +38,7 @@ pub(super) struct Sheet<'a> {
     pub(super) main: FileId,
     pub(super) data: Bytes,
     pub(super) attachment: Bytes,
+    pub(super) codes: Bytes,
     pub(super) at: DateTime<Utc>,
 }
 
@@ -79,12 +81,20 @@ impl Shared {
         let ids = [
             "/data.json",
             "/attachment.json",
+            "/codes.grey",
             "/document/contract.typ",
             "/document/family.typ",
             "/document/convocation.typ",
         ]
         .map(|path| paths.id(path));
-        let [Some(data), Some(attachment), Some(contract), Some(family), Some(convocation)] = ids
+        let [
+            Some(data),
+            Some(attachment),
+            Some(codes),
+            Some(contract),
+            Some(family),
+            Some(convocation),
+        ] = ids
         else {
             return Err(RulebookError(faults));
         };
@@ -105,10 +115,18 @@ impl Shared {
             files,
             data,
             attachment,
+            codes,
             contract,
             family,
             convocation,
         })
+    }
+
+    /// A rendering of `main`, yet without data.
+    pub(super) fn sheet(&self, main: FileId, at: DateTime<Utc>) -> Sheet<'_> {
+        let empty = Bytes::new([]);
+        let (data, attachment, codes) = (empty.clone(), empty.clone(), empty);
+        Sheet { shared: self, main, data, attachment, codes, at }
     }
 
     /// The template of a document.
@@ -165,6 +183,8 @@ impl World for Sheet<'_> {
             Ok(self.data.clone())
         } else if id == self.shared.attachment {
             Ok(self.attachment.clone())
+        } else if id == self.shared.codes {
+            Ok(self.codes.clone())
         } else {
             self.shared.files.get(&id).cloned().ok_or_else(|| not_found(id))
         }

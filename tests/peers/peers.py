@@ -13,6 +13,7 @@ and assembles a file that Paraphe has set (floor.rs).
 
 import base64
 import json
+import math
 import multiprocessing
 import os
 import re
@@ -51,7 +52,7 @@ def template_data(program: str, kind: str) -> Data:
     """What Paraphe's template of this kind reads."""
     told = subprocess.run([program, kind, "fr", "data"], capture_output=True, text=True, check=True).stdout
     qr = json.loads((HERE / "qr.json").read_text())
-    return json.loads(told) | {"specimen": True, "density": "normal", "qr": qr}
+    return json.loads(told) | {"specimen": True, "density": "normal", "pages": 0, "qr": qr}
 
 
 @cache
@@ -79,19 +80,25 @@ def another(first: Data, number: int) -> Data:
 
 
 # ---------------------------------------------------------------- the peers
-def typst(first: Data, folder: Path, kept: bool = True) -> Engine:
+def typst(first: Data, folder: Path, kept: str = "compiler") -> Engine:
     """Typst's binding for Python on Paraphe's own templates and fonts: what is left is the way in and out.
-    `kept`: one compiler for all documents, not a new one for each."""
+    `kept` from one document to the next: the "compiler", only the "fonts", or nothing, as when `typst.compile` is called."""
     import typst as binding
 
     for part in ("brand", "document"):
         shutil.copytree(ROOT / "templates" / part, folder / part)
+    shutil.copy(HERE / "contract.typ", folder / "document")  # with feet of Typst's own
     (folder / "locales").mkdir()
     (folder / "locales/fr.json").write_text(json.dumps({"messages": messages()}))
-    fonts = binding.Fonts(False, False, [ROOT / "fonts"])
+    shutil.copytree(ROOT / "fonts", folder / "fonts", ignore=lambda _, names: {it for it in names if "Sans-" not in it})
     (folder / "attachment.json").write_text(json.dumps(first["sides"][0]["values"]))
+    code = pixels(first["qr"])
+    (folder / "codes.grey").write_bytes(code)
+    side = math.isqrt(len(code))
     template = folder / "document" / f"{first['template']}.typ"
-    standard = "a-2a" if "recipient" in first else "a-3a"
+    options = {"pdf_standards": ["ua-1", "a-2a" if "recipient" in first else "a-3a"]}
+    found = {"root": folder, "font_paths": [folder / "fonts"], "ignore_system_fonts": True}
+    fonts = binding.Fonts(False, False, found["font_paths"])
 
     def compiler() -> binding.Compiler:
         return binding.Compiler(template, root=folder, font_paths=fonts)
@@ -99,10 +106,20 @@ def typst(first: Data, folder: Path, kept: bool = True) -> Engine:
     one = compiler()
 
     def render(data: Data) -> bytes:
-        (folder / "data.json").write_text(json.dumps(data))
-        return (one if kept else compiler()).compile(pdf_standards=["ua-1", standard])
+        (folder / "data.json").write_text(json.dumps(data | {"qr": {"size": side, "at": 0}}))
+        if kept == "nothing":
+            return binding.compile(template, **found, **options)
+        return (one if kept == "compiler" else compiler()).compile(**options)
 
     return render
+
+
+def pixels(qr: dict) -> bytes:
+    """The code's modules as Paraphe's templates read them: four grey pixels a side."""
+    rows = [bytearray(b"\xff" * 4 * qr["size"]) for _ in range(qr["size"])]
+    for x, y, length in re.findall(r"M(\d+) (\d+)\.5h(\d+)", qr["path"]):
+        rows[int(y)][4 * int(x) : 4 * (int(x) + int(length))] = bytes(4 * int(length))
+    return b"".join(bytes(row) * 4 for row in rows)
 
 
 def html(first: Data) -> tuple[Callable[[Data], str], str]:
@@ -202,7 +219,8 @@ PARAPHE, FLOOR = "Paraphe", "the floor"
 def peers(node: str) -> dict[str, Callable[[Data, Path], Engine]]:
     found = {
         "Typst 0.15.2, Python binding": typst,
-        "the same, called per document": partial(typst, kept=False),
+        "the same, a compiler for each": partial(typst, kept="fonts"),
+        "the same, called for each": partial(typst, kept="nothing"),
         "WeasyPrint 70.0": weasyprint,
     }
     return found | ({"Chromium, warm": partial(chromium, node=node)} if shutil.which("chromium") else {})
