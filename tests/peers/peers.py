@@ -90,14 +90,13 @@ def typst(first: Data, folder: Path, kept: str = "compiler") -> Engine:
     shutil.copy(HERE / "contract.typ", folder / "document")  # with feet of Typst's own
     (folder / "locales").mkdir()
     (folder / "locales/fr.json").write_text(json.dumps({"messages": messages()}))
-    shutil.copytree(ROOT / "fonts", folder / "fonts", ignore=lambda _, names: {it for it in names if "Sans-" not in it})
     (folder / "attachment.json").write_text(json.dumps(first["sides"][0]["values"]))
     code = pixels(first["qr"])
     (folder / "codes.grey").write_bytes(code)
     side = math.isqrt(len(code))
     template = folder / "document" / f"{first['template']}.typ"
     options = {"pdf_standards": ["ua-1", "a-2a" if "recipient" in first else "a-3a"]}
-    found = {"root": folder, "font_paths": [folder / "fonts"], "ignore_system_fonts": True}
+    found = {"root": folder, "font_paths": [ROOT / "fonts"], "ignore_system_fonts": True}
     fonts = binding.Fonts(False, False, found["font_paths"])
 
     def compiler() -> binding.Compiler:
