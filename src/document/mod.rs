@@ -9,6 +9,7 @@ mod appointment;
 mod calendar;
 mod catalogue;
 mod content;
+pub(crate) mod email;
 mod example;
 mod explain;
 mod follow;

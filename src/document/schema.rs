@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::STATELESS;
 use super::calendar::{Date, PartialDate, Time};
 use super::catalogue::Catalogue;
+use super::email;
 use super::input::{Contract, Convocation, Family, Kind};
 use super::office::Offices;
 use super::problem::{Problem, Report};
@@ -134,7 +135,7 @@ fn validator(schema: &Value) -> Validator {
         .with_format("date", |text: &str| Date::parse(text).is_some())
         .with_format("time-of-day", |text: &str| Time::parse(text).is_some())
         .with_format("partial-date", |text: &str| PartialDate::parse(text).is_some())
-        .with_format("email", |text: &str| text.parse::<lettre::Address>().is_ok())
+        .with_format("email", |text: &str| text.trim() == text && email::parse(text).is_ok())
         .should_validate_formats(true)
         .build(schema);
     // The schema is made from our own types: that it compiles is proved by every start.

@@ -309,8 +309,14 @@ fn addresses_are_read_as_people_write_them() {
     ] {
         assert_eq!(address::parse(written).unwrap().to_string(), read);
     }
-    for hostile in ["a@b", "a@@example.org", "a@exa mple.org", "a\u{200f}@example.org", "a@-x.org"]
-    {
+    for hostile in [
+        "a@b",
+        "a@@example.org",
+        "a@exa mple.org",
+        "a\u{200f}@example.org",
+        "a@-x.org",
+        "\"a b\"@example.org",
+    ] {
         assert!(address::parse(hostile).is_err(), "{hostile}");
     }
 }
