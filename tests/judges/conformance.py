@@ -161,10 +161,9 @@ def attach(pdf: pikepdf.Pdf) -> None:
 
 
 def without_code(pdf: pikepdf.Pdf) -> None:
-    """The modules of the code are one path, the only one that is filled and stroked."""
+    """The code is the only image of a page."""
     for page in pdf.pages:
-        code = Operator("B")
-        drawn = [([], Operator("n")) if each.operator == code else each for each in pikepdf.parse_content_stream(page)]
+        drawn = [each for each in pikepdf.parse_content_stream(page) if each.operator != Operator("Do")]
         page.Contents = pdf.make_stream(pikepdf.unparse_content_stream(drawn))
 
 
