@@ -29,6 +29,3 @@ pub mod seal;
 pub mod secret;
 pub mod store;
 pub mod telemetry;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
