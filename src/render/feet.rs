@@ -6,12 +6,12 @@
 //! repeated, with most of it remembered: the pages come out the same whatever was guessed.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use typst::layout::Point;
 use typst_layout::PagedDocument;
 
-use super::RenderError;
+use super::{Diagnostic, RenderError};
 
 /// How many pages the last contract in each language had.
 #[derive(Debug, Default)]
@@ -26,18 +26,24 @@ impl Lengths {
         mut compile: impl FnMut(usize) -> Result<PagedDocument, RenderError>,
     ) -> Result<PagedDocument, RenderError> {
         let mut guess = self.lengths().get(tag).copied().unwrap_or(4);
-        loop {
+        // The feet change nothing in the pages before them, so the second guess is right.
+        for _ in 0..2 {
             let paged = compile(guess)?;
             let pages = paged.pages().len().saturating_sub(guess);
             if pages == guess {
+                self.lengths().insert(tag.to_owned(), pages);
                 return Ok(with_feet(paged, pages));
             }
             guess = pages;
-            self.lengths().insert(tag.to_owned(), pages);
         }
+        Err(RenderError::Template(vec![Diagnostic {
+            place: "templates/document".to_owned(),
+            message: "the contract does not set as many feet as `data.pages` says".to_owned(),
+            hints: vec!["call `feet` of lib/page.typ after the text, with `data.pages`".to_owned()],
+        }]))
     }
 
-    fn lengths(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {
+    fn lengths(&self) -> MutexGuard<'_, HashMap<String, usize>> {
         let Self(lengths) = self;
         lengths.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -215,6 +215,19 @@ fn a_template_error_names_file_line_column_and_hint() {
     assert!(faults[0].message.contains("cannot add"), "{faults:?}");
 }
 
+/// An operator's own page that knows nothing of the feet ends, with a message.
+#[test]
+fn a_contract_without_feet_is_a_fault_of_its_template() {
+    let template = source("templates/document/lib/agreement.typ");
+    let broken = template.replace("data.specimen, below, data.pages)", "data.specimen, below, 0)");
+    assert_ne!(template, broken);
+    let folder = overlay(&[("templates/document/lib/agreement.typ", &broken)]);
+    let shop = Shop::new(&Assets::overlaid(folder.path()).unwrap());
+    let document = shop.check(&good("cai/interpreter-read-aloud.json")).unwrap();
+    let Err(RenderError::Template(faults)) = shop.try_render(&document) else { panic!("rendered") };
+    assert!(faults[0].message.contains("feet"), "{faults:?}");
+}
+
 /// Data is data: what looks like markup, a path or a placeholder is printed as it is.
 #[test]
 fn payloads_are_printed_not_obeyed() {
