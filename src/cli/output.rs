@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use super::Failure;
+use crate::document::is_control;
 use crate::merge::MergeError;
 
 /// Reads a file; `-` is standard input.
@@ -69,10 +70,11 @@ impl From<MergeError> for WriteError {
     }
 }
 
-/// Text that a terminal does not obey: control characters are shown, not sent.
+/// Text that a terminal does not obey: characters that steer it, or turn the direction of what follows, are shown as
+/// their numbers.
 pub(super) fn printable(text: &str) -> String {
     let escape = |c: char| match c {
-        c if c.is_control() => c.escape_unicode().to_string(),
+        c if is_control(c) => c.escape_unicode().to_string(),
         c => c.to_string(),
     };
     text.chars().map(escape).collect()

@@ -3,6 +3,7 @@
 mod bounce;
 mod cases;
 mod compose;
+mod hostile;
 mod inbox;
 mod judged;
 mod maillog;

@@ -119,7 +119,7 @@ async fn a_list_given_in_twice_at_once_and_again_is_one_set_of_letters(place: Pl
 
 /// The long way of a merge; the long run kills the issuing process, too.
 async fn a_merge_that_is_paused_killed_and_restored_adds_up(place: Place) {
-    let total = count(30, 2_000) as usize;
+    let total = count(30, 10_000) as usize;
     let (list, mails) = rows(place.folder.path(), total);
     // Slowly enough to be stopped half-way.
     let desk = Desk::new(&place.folder.path().join("one"), &place.options.database, 2 * mails);
