@@ -24,9 +24,9 @@ pub(super) use printing::{How, print_run};
 use super::journey::journey;
 use super::{Failure, Options};
 use crate::document::PRACTICE;
-use crate::merge::MergeError;
 use crate::merge::preflight::{Acceptance, PreflightOptions};
 use crate::merge::rows::{Columns, RowOptions};
+use crate::merge::{FileNames, MergeError};
 
 /// Arguments of `merge`.
 #[derive(Debug, Args)]
@@ -74,7 +74,7 @@ pub(super) struct Merge {
     out: Option<PathBuf>,
     /// How these files are named: {row}, {reference}, {language}
     #[arg(long, value_name = "PATTERN", default_value = "{reference}.pdf")]
-    names: String,
+    names: FileNames,
     /// Send the mails now; else they wait in the outbox for a worker
     #[arg(long)]
     send: bool,

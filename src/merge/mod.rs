@@ -9,6 +9,7 @@
 //! problem, or counted as blank.
 
 mod known;
+mod names;
 pub mod outcome;
 pub mod preflight;
 pub mod print;
@@ -23,6 +24,7 @@ mod together;
 pub mod workbook;
 
 pub use known::known;
+pub use names::FileNames;
 
 use crate::class::Class;
 use crate::document::{Problem, Severity};

@@ -11,11 +11,11 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::MergeError;
 use super::print::Letter;
 use super::report::fill;
 use super::run::{Submission, letter_id, submission};
 use super::workbook::field;
+use super::{FileNames, MergeError};
 use crate::assets::Assets;
 use crate::document::Document;
 use crate::pipeline::{IssueError, Pipeline};
@@ -214,13 +214,12 @@ pub async fn as_issued(
     Ok(document.map_err(IssueError::Data)?)
 }
 
-/// Writes the PDFs of a merge into a folder, each whole or not at all. `pattern` names them:
-/// `{row}`, `{reference}`, `{language}`. Answers how many there are.
+/// Writes the PDFs of a merge into a folder, each whole or not at all. Answers how many there are.
 pub async fn write_files(
     store: &Store,
     scope: &Scope,
     id: Uuid,
-    (folder, pattern): (&Path, &str),
+    (folder, names): (&Path, &FileNames),
     at: DateTime<Utc>,
 ) -> Result<u64, MergeError> {
     std::fs::create_dir_all(folder)?;
@@ -234,23 +233,14 @@ pub async fn write_files(
             let record = store.document(scope, document, at).await?.record;
             let (reference, language) =
                 record.map(|it| (it.reference, it.language)).unwrap_or_default();
-            let name = pattern
-                .replace("{row}", &row.number.to_string())
-                .replace("{reference}", &reference)
-                .replace("{language}", &language);
+            let name = names.of(row.number, &reference, &language);
             let bytes = store.file(scope, document, None, at).await?;
             let mut file = tempfile::Builder::new().prefix(".paraphe-").tempfile_in(folder)?;
             std::io::Write::write_all(&mut file, &bytes)?;
-            file.persist(folder.join(safe(&name))).map_err(|error| error.error)?;
+            file.persist(folder.join(name)).map_err(|error| error.error)?;
             count += 1;
         }
     }
-}
-
-/// A name that stays in its folder.
-fn safe(name: &str) -> String {
-    let plain = |c: char| if c.is_alphanumeric() || "._- ".contains(c) { c } else { '-' };
-    name.trim_start_matches('.').chars().map(plain).collect()
 }
 
 /// The state of a mail as the account names it.

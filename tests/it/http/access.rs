@@ -105,6 +105,45 @@ fn a_link_lets_in_once_and_a_session_changes_nothing_without_its_token() {
     server.call("GET", "/v1/documents", &session, b"").expect(401);
 }
 
+/// Whatever an address or a header says, the way leads to a path of this service.
+#[test]
+fn a_redirect_leads_nowhere_else() {
+    let server = Server::start();
+    let away = [
+        ("host", "evil.example"),
+        ("x-forwarded-host", "evil.example"),
+        ("referer", "https://evil.example/"),
+    ];
+    let query = "next=https://evil.example/&redirect=//evil.example&return_to=https:evil.example";
+    let follows = |cookie: &str, path: &str| {
+        let headers = [&away[..], &[("authorization", ""), ("cookie", cookie)]].concat();
+        let answer = server.call("GET", path, &headers, b"");
+        let to = answer.headers.get("location").cloned();
+        let is_ours =
+            |to: &String| to.starts_with('/') && !to.starts_with("//") && !to.contains("evil");
+        assert!(to.as_ref().is_none_or(is_ours), "{path}: {to:?}");
+        to.is_some()
+    };
+    let paths = [
+        "/",
+        "/login",
+        "/dossiers",
+        "/envois",
+        "/tablette/contrat",
+        "//evil.example/dossiers",
+        "/\\evil.example",
+    ];
+    let asked = paths.map(|path| follows("", &format!("{path}?{query}")));
+    assert!(asked.iter().filter(|it| **it).count() >= 3, "to the login: {asked:?}");
+    let link = server.link();
+    let entered = ask("GET", &format!("{link}&{query}"), &BTreeMap::new(), b"");
+    assert_eq!((entered.status, entered.headers["location"].as_str()), (303, "/"));
+    let cookie = entered.headers["set-cookie"].split(';').next().unwrap();
+    for path in paths {
+        follows(cookie, &format!("{path}?{query}"));
+    }
+}
+
 #[test]
 fn the_last_seat_is_taken_once() {
     let server = Server::start();

@@ -127,8 +127,9 @@ async fn a_list_is_issued_once_and_adds_up(place: Place) {
     assert_eq!(run.envelopes.len(), 8);
     // And all as files.
     let folder = place.folder.path().join("letters");
-    let pattern = (folder.as_path(), "{row}-{reference}.pdf");
-    let files = outcome::write_files(&journey.store, &scope(), merge, pattern, at()).await;
+    let names = "{row}-{reference}.pdf".parse().unwrap();
+    let place = (folder.as_path(), &names);
+    let files = outcome::write_files(&journey.store, &scope(), merge, place, at()).await;
     assert_eq!(files.unwrap(), 23);
     assert!(folder.join("2-CV-00000.pdf").exists());
 }

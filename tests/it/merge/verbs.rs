@@ -55,6 +55,42 @@ fn mails(folder: &Path) -> Vec<String> {
     entries.map(|it| std::fs::read_to_string(it.unwrap().path()).unwrap()).collect()
 }
 
+/// A pattern that names two letters alike, or a place elsewhere, takes no letter away.
+#[test]
+fn files_have_names_of_their_own_and_stay_in_their_folder() {
+    let desk = Desk::new(&list(4));
+    let (rows, out) = (desk.path("list.csv"), desk.path("out/of"));
+    let named = |pattern: &str| {
+        desk.run(&[
+            "merge",
+            rows.to_str().unwrap(),
+            "--out",
+            out.to_str().unwrap(),
+            "--names",
+            pattern,
+        ])
+    };
+    for (pattern, why) in
+        [("{language}.pdf", "a name of its own"), ("{row}{person}.pdf", "the names are {row}")]
+    {
+        let refused = named(pattern);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(64), "{said}");
+        assert!(said.contains(why), "{said}");
+    }
+    assert!(!out.exists());
+    let done = named("../../{row}/\u{202e}..\\{reference}.pdf");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let mut names: Vec<_> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|it| it.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let wanted = (0..4).map(|it| format!("-..-{}--..-CV-{it:05}.pdf", it + 2));
+    assert_eq!(names, wanted.collect::<Vec<_>>());
+    assert_eq!(std::fs::read_dir(desk.path("out")).unwrap().count(), 1);
+}
+
 #[test]
 fn a_test_mail_goes_to_whoever_asks_and_to_nobody_else() {
     let desk = Desk::new(&list(12));
