@@ -24,7 +24,7 @@ use crate::store::{all, letter};
 
 on_both! {
     what_the_first_schema_kept_is_there_and_verifies,
-    a_worker_of_the_older_version_sends_on_while_the_newer_migrates,
+    an_older_version_issues_and_sends_on_while_the_newer_migrates,
 }
 
 const FIXTURE: &str = "tests/fixtures/upgrade";
@@ -95,9 +95,10 @@ fn trust() -> Trust {
     trust
 }
 
-/// The worker's statements are the same since the first schema, so one that opened the database before it is taken back
-/// to that schema is an older one. It sends while another process migrates and issues; each letter leaves once.
-async fn a_worker_of_the_older_version_sends_on_while_the_newer_migrates(place: Place) {
+/// The statements that issue a letter and send its mail are the same since the first schema, so a store that was opened
+/// before it is taken back to that schema is an older one. It issues and sends while another migrates and issues; each
+/// letter is kept and leaves once.
+async fn an_older_version_issues_and_sends_on_while_the_newer_migrates(place: Place) {
     let older = place.open().await;
     let letters = count(60, 2000);
     for answer in older.put_many((0..letters).map(letter).collect(), at()).await {
@@ -117,7 +118,21 @@ async fn a_worker_of_the_older_version_sends_on_while_the_newer_migrates(place: 
     while sent.messages().len() < 5 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    let (migrated, mut told) = watch::channel(false);
+    let store = older.clone();
+    let issuing = tokio::spawn(async move {
+        let mut issued = 0;
+        while !*told.borrow_and_update() || issued < 10 {
+            store.put(letter(2 * letters + issued), at()).await.unwrap();
+            issued += 1;
+        }
+        issued
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
     let newer = place.open().await;
+    tokio::time::sleep(Duration::from_millis(50)).await; // on the newer schema, too
+    migrated.send(true).unwrap();
+    let total = 2 * letters + issuing.await.unwrap();
     assert!(sent.messages().len() < letters as usize, "it was to migrate under load");
     let look = Store::look(&place.options).await.unwrap();
     assert_eq!(look.schema, Some(look.newest));
@@ -126,9 +141,7 @@ async fn a_worker_of_the_older_version_sends_on_while_the_newer_migrates(place: 
         answer.unwrap();
     }
     let all_sent = async {
-        while newer.queue(at()).await.unwrap().counts.get("accepted")
-            != Some(&i64::from(2 * letters))
-        {
+        while newer.queue(at()).await.unwrap().counts.get("accepted") != Some(&i64::from(total)) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
@@ -138,10 +151,7 @@ async fn a_worker_of_the_older_version_sends_on_while_the_newer_migrates(place: 
     let mut recipients: Vec<_> = sent.messages().into_iter().map(|it| it.0).collect();
     recipients.sort();
     recipients.dedup();
-    assert_eq!(
-        (recipients.len(), sent.messages().len()),
-        (2 * letters as usize, 2 * letters as usize)
-    );
+    assert_eq!((recipients.len(), sent.messages().len()), (total as usize, total as usize));
     let swept = newer.sweep(at() + TimeDelta::hours(9)).await.unwrap();
     assert_eq!((swept.ready, swept.in_doubt), (0, 0), "nothing is left under way");
     let states = newer.queue(at()).await.unwrap().counts;
