@@ -98,6 +98,10 @@ impl Catalogue {
     pub(crate) fn when(&self, appointment: &Appointment) -> Vec<Phrase> {
         let mut lines = Vec::new();
         if let Some(weekly) = &appointment.weekly {
+            // From the first day of the course to its last, which the pattern need not begin and end with.
+            let meetings = weekly.occurrences();
+            let first = meetings.first().map_or(weekly.first, |it| it.date);
+            let last = meetings.last().map_or(weekly.last, |it| it.date);
             let days = weekly.days.iter().map(|it| Phrase::text(&self.dates.weekdays[it.index()]));
             lines.push(self.say(
                 "when.weekly",
@@ -109,8 +113,8 @@ impl Catalogue {
             lines.push(self.say(
                 "when.between",
                 &Values::from([
-                    ("first", self.long_date(weekly.first.0).into()),
-                    ("last", self.long_date(weekly.last.0).into()),
+                    ("first", self.long_date(first.0).into()),
+                    ("last", self.long_date(last.0).into()),
                 ]),
             ));
         }

@@ -253,6 +253,33 @@ fn examples_are_sound_on_every_day_of_two_years() {
     }
 }
 
+/// A course is said to last from its first session to its last, whatever days bound its pattern; the calendar runs as
+/// the person will live it.
+#[test]
+fn the_calendar_says_the_days_on_which_one_is_expected() {
+    let mut data = good("cai/longest-course.json"); // from a Monday to a Thursday
+    let rows = |data: &Value| {
+        let content = json!(SHOP.check(data).unwrap().content(&SHOP.rulebook));
+        content["calendar"].as_array().unwrap().clone()
+    };
+    let before = rows(&data);
+    let labels: Vec<_> = before.iter().map(|it| it["label"].as_str().unwrap()).collect();
+    assert_eq!(
+        labels,
+        [
+            "conv.medical_visit.title",
+            "conv.language_assessment.title",
+            "conv.individual_interview.title",
+            "conv.civic_training.title",
+            "conv.skills_review.title",
+            "conv.language_training.title",
+        ]
+    );
+    let course = &mut data["trainings"]["language_training"]["appointment"]["weekly"];
+    (course["first"], course["last"]) = (json!("2026-08-30"), json!("2027-02-28"));
+    assert_eq!(rows(&data), before);
+}
+
 #[test]
 fn the_digest_does_not_depend_on_the_order_of_keys() {
     let data = letter("ar");

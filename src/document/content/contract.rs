@@ -16,7 +16,10 @@ pub(super) fn compose(
     rulebook: &Rulebook,
     sides: &[&Catalogue],
 ) -> (String, Body) {
-    let calendar = contract.appointments().into_iter().map(|(_, step, appointment)| {
+    let mut appointments = contract.appointments();
+    // As the person will live them; the order of the journey where two begin together.
+    appointments.sort_by_key(|(_, _, it)| it.first().map(|it| it.begins()));
+    let calendar = appointments.into_iter().map(|(_, step, appointment)| {
         calendar_row(document, rulebook, sides, step, appointment, contract.minutes(step))
     });
     let applicant = &contract.applicant;

@@ -39,7 +39,7 @@ pub(super) fn appointment(
     Values::from([
         ("when", words.when_lines(appointment)),
         ("duration", words.duration(minutes).into()),
-        ("place", Value::raw(site.line())),
+        ("place", address(&site.line())),
     ])
 }
 
@@ -96,7 +96,7 @@ impl Side<'_> {
             ("language_name", Phrase::text(name).into()),
             ("office_name", Value::raw(&office.name)),
             ("office_city", Value::raw(&office.city)),
-            ("office_address", Value::raw(Site::office(office).address())),
+            ("office_address", address(&Site::office(office).address())),
             ("office_phone", Value::raw(office.phone.as_deref().unwrap_or_default())),
             ("office_email", Value::raw(office.email.as_deref().unwrap_or_default())),
             ("data_contact", Value::raw(&operator.data_contact)),
@@ -133,7 +133,7 @@ impl Side<'_> {
                 let start = appointment.first().map(|it| self.words.long_date(it.date.0));
                 values.extend([
                     ("language_provider", Value::raw(&site.name)),
-                    ("language_address", Value::raw(site.address())),
+                    ("language_address", address(&site.address())),
                     ("language_start", start.unwrap_or(Phrase(Vec::new())).into()),
                 ]);
             }
@@ -176,15 +176,13 @@ impl Side<'_> {
         self.replaced(family.replaces.as_ref(), values);
         let parents = family.parents.iter().map(|parent| {
             let person = person(self.words, parent.person.civility, &parent.person.name());
-            let mut pieces = person.0;
-            pieces.push(Piece::Text(" (".to_owned()));
+            let mut gloss = Vec::new();
             if let Some(own) = self.own_name(&parent.person) {
-                pieces.push(own);
-                pieces.push(Piece::Text(self.words.dates.list[0].clone()));
+                gloss.push(own);
+                gloss.push(Piece::Text(self.words.dates.list[0].clone()));
             }
-            pieces.push(Piece::Raw { raw: parent.person.foreigner_number.clone() });
-            pieces.push(Piece::Text(")".to_owned()));
-            Phrase(pieces)
+            gloss.push(Piece::Raw { raw: parent.person.foreigner_number.clone() });
+            self.glossed(person, Phrase(gloss))
         });
         let contracts = family.parents.iter().filter_map(|it| it.contract.as_deref());
         values.extend([
@@ -221,7 +219,7 @@ impl Side<'_> {
             ("step", self.phrase(&format!("step.{}", letter.step))),
             ("when", self.words.when_lines(&letter.appointment)),
             ("duration", self.words.duration(u32::try_from(minutes).unwrap_or_default()).into()),
-            ("place", Value::raw(site.line())),
+            ("place", address(&site.line())),
             ("provider", Value::raw(&site.name)),
             ("early_minutes", self.count("unit.minutes", early)),
             ("unable_date", self.words.long_date(self.document.unable_date(self.rulebook)).into()),
@@ -267,14 +265,15 @@ impl Side<'_> {
             ("person", self.named(it, &it.full_name())),
             ("birth_date", self.words.partial_date(it.birth.date).into()),
             ("nationality", self.nationality(it, category)),
-            ("address", Value::raw(it.address.line())),
+            ("address", address(&it.address.line())),
         ]);
         if let Some(place) = &it.birth.place {
-            let mut pieces = vec![Piece::Raw { raw: place.clone() }];
-            if let Some(country) = &it.birth.country {
-                pieces.push(Piece::Text(format!(" ({})", self.country(country))));
-            }
-            values.insert("birth_place", Phrase(pieces).into());
+            let place = Phrase(vec![Piece::Raw { raw: place.clone() }]);
+            let place = match &it.birth.country {
+                Some(country) => self.glossed(place, Phrase::text(self.country(country))),
+                None => place,
+            };
+            values.insert("birth_place", place.into());
         } else if let Some(country) = &it.birth.country {
             values.insert("birth_place", Phrase::text(self.country(country)).into());
         }
@@ -282,11 +281,17 @@ impl Side<'_> {
 
     /// The person's name, and in brackets the form in their own script where the data has it.
     fn named(&self, it: &Person, name: &str) -> Value {
-        let mut pieces = person(self.words, it.civility, name).0;
-        if let Some(own) = self.own_name(it) {
-            pieces.extend([Piece::Text(" (".to_owned()), own, Piece::Text(")".to_owned())]);
+        let latin = person(self.words, it.civility, name);
+        match self.own_name(it) {
+            Some(own) => self.glossed(latin, Phrase(vec![own])).into(),
+            None => latin.into(),
         }
-        Phrase(pieces).into()
+    }
+
+    /// A value with another in brackets behind it.
+    fn glossed(&self, value: Phrase, gloss: Phrase) -> Phrase {
+        let values = Values::from([("value", value.into()), ("gloss", gloss.into())]);
+        self.words.say("value.glossed", &values)
     }
 
     fn own_name(&self, it: &Person) -> Option<Piece> {
@@ -362,4 +367,16 @@ fn days(appointment: &Appointment) -> u32 {
     let mut days: Vec<_> = appointment.occurrences().iter().map(|it| it.date).collect();
     days.dedup();
     u32::try_from(days.len()).unwrap_or(u32::MAX)
+}
+
+/// A place on one line, in which a number is never parted from the word behind it: « 12 rue », « 69003 Lyon ».
+fn address(line: &str) -> Value {
+    let mut joined = String::with_capacity(line.len() + 8);
+    let mut rest = line.chars().peekable();
+    while let Some(c) = rest.next() {
+        let joins = joined.ends_with(|it: char| it.is_ascii_digit());
+        let parted = c == ' ' && joins && rest.peek().is_some_and(|it| it.is_alphabetic());
+        joined.push(if parted { '\u{a0}' } else { c });
+    }
+    Value::raw(joined)
 }
