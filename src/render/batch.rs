@@ -12,9 +12,7 @@ use typst_pdf::{PdfOptions, Timestamp};
 use super::matrix::Matrix;
 use super::qr::{Codes, Qr};
 use super::runs::in_reading_order;
-use super::{
-    Data, Density, Marks, RenderError, Renderer, UsedGlyphs, compile, json, overflow, world,
-};
+use super::{Data, Density, Marks, RenderError, Renderer, UsedGlyphs, json, overflow, world};
 use crate::document::{Content, Document, Problem, Rulebook, Severity};
 
 /// How a letter fits its pages; only [`Renderer::fit`] makes one.
@@ -98,10 +96,11 @@ impl Renderer {
         marks: &Marks,
         at: DateTime<Utc>,
     ) -> Result<Fit, RenderError> {
-        let content = document.content(rulebook);
-        let placed = self.place(document, &content, marks, at);
-        self.sweep();
-        placed.map(|(paged, density)| Fit { pages: paged.pages().len(), density })
+        self.on_its_own(|| {
+            let content = document.content(rulebook);
+            let (paged, density) = self.place(document, &content, marks, at)?;
+            Ok(Fit { pages: paged.pages().len(), density })
+        })
     }
 
     /// The same, and the glyphs that the letter is set with.
@@ -113,13 +112,13 @@ impl Renderer {
         at: DateTime<Utc>,
         used: &mut UsedGlyphs,
     ) -> Result<Fit, RenderError> {
-        let content = document.content(rulebook);
-        let placed = self.place(document, &content, marks, at);
-        self.sweep();
-        let (paged, density) = placed?;
-        let fit = Fit { pages: paged.pages().len(), density };
-        used.see(&in_reading_order(paged));
-        Ok(fit)
+        self.on_its_own(|| {
+            let content = document.content(rulebook);
+            let (paged, density) = self.place(document, &content, marks, at)?;
+            let fit = Fit { pages: paged.pages().len(), density };
+            used.see(&in_reading_order(paged));
+            Ok(fit)
+        })
     }
 
     /// Renders letters as one part of a run, in the order given; `used` are the glyphs of the whole run.
@@ -136,59 +135,62 @@ impl Renderer {
         rulebook: &Rulebook,
         at: DateTime<Utc>,
     ) -> Result<RunPart, RenderError> {
-        let contents: Vec<Content> =
-            letters.iter().map(|it| it.document.content(rulebook)).collect();
-        let mut codes = Codes::default();
-        let run = Run {
-            letters: letters
-                .iter()
-                .zip(&contents)
-                .map(|(letter, content)| {
-                    let qr = letter.marks.verify_url.as_deref().and_then(|it| codes.add(it));
-                    Marked::of(letter, content, qr, duplex)
-                })
-                .collect(),
-            duplex,
-        };
-        let mut sheet = self.shared.sheet(self.shared.convocation, at);
-        sheet.data = json(&run);
-        sheet.codes = Bytes::new(codes.into_pixels());
-        let result = compile(&sheet);
-        self.sweep();
-        let mut paged = result?;
-        let mut start = 0;
-        for (letter, content) in letters.iter().zip(&contents) {
-            let length = content.sides.len();
-            let pages = paged.pages().get(start..start + length).unwrap_or_default();
-            let problems = overflow::problems(pages, letter.document, content);
-            if !problems.is_empty() {
-                return Err(RenderError::Data(problems));
+        self.on_its_own(|| {
+            let contents: Vec<Content> =
+                letters.iter().map(|it| it.document.content(rulebook)).collect();
+            let mut codes = Codes::default();
+            let run = Run {
+                letters: letters
+                    .iter()
+                    .zip(&contents)
+                    .map(|(letter, content)| {
+                        let qr = letter.marks.verify_url.as_deref().and_then(|it| codes.add(it));
+                        Marked::of(letter, content, qr, duplex)
+                    })
+                    .collect(),
+                duplex,
+            };
+            let mut sheet = self.shared.sheet(self.shared.convocation, at);
+            sheet.data = json(&run);
+            sheet.codes = Bytes::new(codes.into_pixels());
+            let mut paged = self.compile(&sheet)?;
+            let mut start = 0;
+            for (letter, content) in letters.iter().zip(&contents) {
+                let length = content.sides.len();
+                let pages = paged.pages().get(start..start + length).unwrap_or_default();
+                let problems = overflow::problems(pages, letter.document, content);
+                if !problems.is_empty() {
+                    return Err(RenderError::Data(problems));
+                }
+                start += if duplex { length.next_multiple_of(2) } else { length };
             }
-            start += if duplex { length.next_multiple_of(2) } else { length };
-        }
-        let last = contents.last().map_or(0, |it| if duplex { it.sides.len() % 2 } else { 0 });
-        if paged.pages().len() != start - last {
-            return Err(RenderError::Data(vec![too_many(paged.pages().len(), start - last)]));
-        }
-        let info = paged.info_mut();
-        info.title = Some(title.into());
-        info.author = contents.first().map(|it| it.author.as_str().into()).into_iter().collect();
-        let pages = paged.pages().len();
-        let options = PdfOptions {
-            ident: Smart::Custom(ident.to_owned()),
-            creator: Smart::Custom(Some(concat!("Paraphe ", env!("CARGO_PKG_VERSION")).to_owned())),
-            timestamp: world::datetime(at).map(Timestamp::new_utc),
-            standards: self.letters.clone(),
-            ..PdfOptions::default()
-        };
-        let mut paged = in_reading_order(paged);
-        let info = paged.info_mut().clone();
-        let glyphs = paged.pages().first().map(|it| used.page(it));
-        let whole = glyphs.into_iter().chain(paged.pages().iter().cloned()).collect();
-        let whole = PagedDocument::new(whole, info);
-        let bytes = typst_pdf::pdf(&whole, &options)
-            .map_err(|errors| super::diagnostic::error(&sheet, &errors))?;
-        Ok(RunPart { bytes, pages })
+            let last = contents.last().map_or(0, |it| if duplex { it.sides.len() % 2 } else { 0 });
+            if paged.pages().len() != start - last {
+                return Err(RenderError::Data(vec![too_many(paged.pages().len(), start - last)]));
+            }
+            let info = paged.info_mut();
+            info.title = Some(title.into());
+            info.author =
+                contents.first().map(|it| it.author.as_str().into()).into_iter().collect();
+            let pages = paged.pages().len();
+            let options = PdfOptions {
+                ident: Smart::Custom(ident.to_owned()),
+                creator: Smart::Custom(Some(
+                    concat!("Paraphe ", env!("CARGO_PKG_VERSION")).to_owned(),
+                )),
+                timestamp: world::datetime(at).map(Timestamp::new_utc),
+                standards: self.letters.clone(),
+                ..PdfOptions::default()
+            };
+            let mut paged = in_reading_order(paged);
+            let info = paged.info_mut().clone();
+            let glyphs = paged.pages().first().map(|it| used.page(it));
+            let whole = glyphs.into_iter().chain(paged.pages().iter().cloned()).collect();
+            let whole = PagedDocument::new(whole, info);
+            let bytes = typst_pdf::pdf(&whole, &options)
+                .map_err(|errors| super::diagnostic::error(&sheet, &errors))?;
+            Ok(RunPart { bytes, pages })
+        })
     }
 }
 

@@ -9,6 +9,7 @@ mod diagnostic;
 mod feet;
 mod glyphs;
 mod join;
+mod lanes;
 mod matrix;
 mod overflow;
 mod preview;
@@ -35,6 +36,7 @@ pub use diagnostic::Diagnostic;
 use feet::Lengths;
 use glyphs::Glyphs;
 pub use join::{JoinError, Joint};
+use lanes::Lanes;
 pub use preview::Preview;
 use qr::{Codes, Qr};
 pub use subset::UsedGlyphs;
@@ -43,10 +45,10 @@ use world::{Shared, Sheet};
 /// The most pages a contract may take.
 pub const MAX_CONTRACT_PAGES: usize = 8;
 
-/// How many documents are rendered between two sweeps of the layout cache, and how many sweeps an
-/// unused entry survives. Measured: memory stays flat and static paragraphs stay cached.
-const SWEEP_EVERY: usize = 10;
-const SWEEP_AGE: usize = 2;
+/// How many pages are laid out between two sweeps of the layout cache, and how many sweeps an unused
+/// entry survives. Measured: memory stays flat, and what two dozen languages in turn share stays cached.
+const SWEEP_EVERY: usize = 45;
+const SWEEP_AGE: usize = 1;
 
 /// Page templates and fonts, loaded once, shared by every rendering on every thread.
 pub struct Renderer {
@@ -55,7 +57,9 @@ pub struct Renderer {
     letters: PdfStandards,
     contracts: PdfStandards,
     lengths: Lengths,
-    rendered: AtomicUsize,
+    lanes: Lanes,
+    /// Pages since the last sweep.
+    laid_out: AtomicUsize,
 }
 
 /// What is printed on a document beside its content.
@@ -123,7 +127,8 @@ impl Renderer {
             letters: standards(&[PdfStandard::A_2a, PdfStandard::Ua_1])?,
             contracts: standards(&[PdfStandard::A_3a, PdfStandard::Ua_1])?,
             lengths: Lengths::default(),
-            rendered: AtomicUsize::new(0),
+            lanes: Lanes::default(),
+            laid_out: AtomicUsize::new(0),
         })
     }
 
@@ -137,19 +142,34 @@ impl Renderer {
         marks: &Marks,
         at: DateTime<Utc>,
     ) -> Result<Pdf, RenderError> {
-        let content = document.content(rulebook);
-        let pages = self.typeset(document, &content, marks, at);
-        let result =
-            pages.and_then(|pages| self.export(runs::in_reading_order(pages), &content, at));
-        self.sweep();
-        result
+        self.on_its_own(|| {
+            let content = document.content(rulebook);
+            let pages = self.typeset(document, &content, marks, at)?;
+            self.export(runs::in_reading_order(pages), &content, at)
+        })
     }
 
-    /// Keeps the layout cache from growing; after a failure too, for a failed layout fills it as well.
-    fn sweep(&self) {
-        if self.rendered.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
-            comemo::evict(SWEEP_AGE);
-        }
+    /// A rendering on a thread of its own, after which the layout cache is kept from growing: after a failure too, for
+    /// a failed layout fills it as well.
+    fn on_its_own<T: Send>(&self, render: impl FnOnce() -> T + Send) -> T {
+        self.lanes.run(|| {
+            let done = render();
+            if self.laid_out.load(Ordering::Relaxed) >= SWEEP_EVERY
+                && self.laid_out.swap(0, Ordering::Relaxed) >= SWEEP_EVERY
+            {
+                comemo::evict(SWEEP_AGE);
+            }
+            done
+        })
+    }
+
+    /// Typst's layout. A warning is an error too.
+    fn compile(&self, sheet: &Sheet<'_>) -> Result<PagedDocument, RenderError> {
+        let Warned { output, warnings } = typst::compile::<PagedDocument>(sheet);
+        let pages = output.as_ref().map_or(1, |it| it.pages().len());
+        self.laid_out.fetch_add(pages, Ordering::Relaxed);
+        let paged = output.map_err(|errors| diagnostic::error(sheet, &errors))?;
+        if warnings.is_empty() { Ok(paged) } else { Err(diagnostic::error(sheet, &warnings)) }
     }
 
     /// The laid-out pages of a document as of `at`, before they become a file: for pictures of them.
@@ -160,7 +180,7 @@ impl Renderer {
         marks: &Marks,
         at: DateTime<Utc>,
     ) -> Result<PagedDocument, RenderError> {
-        self.typeset(document, &document.content(rulebook), marks, at)
+        self.on_its_own(|| self.typeset(document, &document.content(rulebook), marks, at))
     }
 
     fn typeset(
@@ -217,7 +237,7 @@ impl Renderer {
             Body::Convocation(_) => {
                 sheet.data =
                     json(&Data { content, specimen: marks.specimen, density, qr, pages: None });
-                compile(&sheet)
+                self.compile(&sheet)
             }
             Body::Contract(_) | Body::Family(_) => {
                 let tag = content.sides.last().map_or("fr", |it| &it.tag);
@@ -225,7 +245,7 @@ impl Renderer {
                     let pages = Some(pages);
                     sheet.data =
                         json(&Data { content, specimen: marks.specimen, density, qr, pages });
-                    compile(&sheet)
+                    self.compile(&sheet)
                 })
             }
         };
@@ -272,13 +292,6 @@ impl Pdf {
     pub fn pages(&self) -> usize {
         self.pages
     }
-}
-
-/// Typst's layout. A warning is an error too.
-fn compile(sheet: &Sheet<'_>) -> Result<PagedDocument, RenderError> {
-    let Warned { output, warnings } = typst::compile::<PagedDocument>(sheet);
-    let paged = output.map_err(|errors| diagnostic::error(sheet, &errors))?;
-    if warnings.is_empty() { Ok(paged) } else { Err(diagnostic::error(sheet, &warnings)) }
 }
 
 /// Our own types always encode: they hold no map with keys that are not strings.

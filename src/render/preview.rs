@@ -26,16 +26,16 @@ impl Renderer {
         page: usize,
         dpi: u32,
     ) -> Result<Preview, RenderError> {
-        let content = document.content(rulebook);
-        let placed = self.place(document, &content, marks, at);
-        self.sweep();
-        let (paged, _) = placed?;
-        let options = RenderOptions {
-            pixel_per_pt: (f64::from(dpi) / 72.0).into(),
-            ..RenderOptions::default()
-        };
-        let found = page.checked_sub(1).and_then(|it| paged.pages().get(it));
-        let png = found.and_then(|it| typst_render::render(it, &options).encode_png().ok());
-        Ok(Preview { png, pages: paged.pages().len() })
+        self.on_its_own(|| {
+            let content = document.content(rulebook);
+            let (paged, _) = self.place(document, &content, marks, at)?;
+            let options = RenderOptions {
+                pixel_per_pt: (f64::from(dpi) / 72.0).into(),
+                ..RenderOptions::default()
+            };
+            let found = page.checked_sub(1).and_then(|it| paged.pages().get(it));
+            let png = found.and_then(|it| typst_render::render(it, &options).encode_png().ok());
+            Ok(Preview { png, pages: paged.pages().len() })
+        })
     }
 }

@@ -19,16 +19,16 @@ impl Renderer {
         at: DateTime<Utc>,
         language: Option<&str>,
     ) -> Result<Vec<Vec<String>>, RenderError> {
-        let content = document.content(rulebook);
-        let placed = self.place(document, &content, marks, at);
-        self.sweep();
-        let (paged, _) = placed?;
         let lines = |frame: &Frame| {
             let mut runs = Vec::new();
             collect(frame, Point::zero(), language, &mut runs);
             lines(&runs)
         };
-        Ok(paged.pages().iter().map(|it| lines(&it.frame)).collect())
+        self.on_its_own(|| {
+            let content = document.content(rulebook);
+            let (paged, _) = self.place(document, &content, marks, at)?;
+            Ok(paged.pages().iter().map(|it| lines(&it.frame)).collect())
+        })
     }
 }
 
