@@ -56,6 +56,8 @@ pub use problem::{Details, Refusal, Said, language, words};
 pub use serve::{Listeners, serve};
 pub use state::{Service, ServiceError};
 
+use page::Listener;
+
 use crate::store::{Held, Receipt};
 
 /// The largest body that is read where nothing else is said, in bytes.
@@ -81,13 +83,13 @@ pub fn routes(service: Service) -> Router {
         .merge(auth::login::routes())
         .merge(desk::routes());
     let slow = desk::slow().layer(time(LONG));
-    guarded(routes.merge(open.layer(time(TIME))).merge(slow), service)
+    guarded(routes.merge(open.layer(time(TIME))).merge(slow), service, Listener::Office)
 }
 
 /// The public pages: the verification page, the link to a document.
 pub fn public_routes(service: Service) -> Router {
     let pages = health::routes().merge(public::routes(service.clone()));
-    guarded(pages.layer(time(TIME)), service)
+    guarded(pages.layer(time(TIME)), service, Listener::Public)
 }
 
 /// What is read, and what is issued: documents keep their idempotency keys themselves.
@@ -201,14 +203,14 @@ fn time(most: Duration) -> TimeoutLayer {
 }
 
 /// What stands around every route, the outermost last.
-fn guarded(routes: Router<Service>, service: Service) -> Router {
+fn guarded(routes: Router<Service>, service: Service, listener: Listener) -> Router {
     let header =
         |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
     routes
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(service.clone(), metrics::count))
         .layer(CatchPanicLayer::custom(|_| Refusal::ours().into_response()))
-        .layer(from_fn_with_state(service.clone(), problem::say))
+        .layer(from_fn_with_state((service.clone(), listener), problem::say))
         .layer(CompressionLayer::new().compress_when(small()))
         .layer(header(CONTENT_SECURITY_POLICY, POLICY))
         .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))

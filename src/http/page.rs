@@ -65,6 +65,15 @@ pub(super) fn render(
     })
 }
 
+/// Whose pages a listener serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listener {
+    /// The office's: desk and tablet.
+    Office,
+    /// Everybody's, who learn nothing of the desk.
+    Public,
+}
+
 /// Fills a page of the desk and frames it. Its first line is its title; `csrf` is the session's, where there is one.
 pub(super) fn desk(
     service: &Service,
@@ -72,9 +81,36 @@ pub(super) fn desk(
     csrf: Option<&str>,
     values: impl Serialize,
 ) -> Result<Html<String>, Refusal> {
+    framed(service, name, Listener::Office, csrf, values)
+}
+
+/// The same for somebody without a session, on either side.
+pub(super) fn plain(
+    service: &Service,
+    name: &str,
+    listener: Listener,
+    values: impl Serialize,
+) -> Result<Html<String>, Refusal> {
+    framed(service, name, listener, None, values)
+}
+
+/// The statement of accessibility.
+pub(super) fn accessibility(service: &Service, listener: Listener) -> Result<Response, Refusal> {
+    Ok(plain(service, "desk/accessibility.html.j2", listener, serde_json::json!({}))?
+        .into_response())
+}
+
+fn framed(
+    service: &Service,
+    name: &str,
+    listener: Listener,
+    csrf: Option<&str>,
+    values: impl Serialize,
+) -> Result<Html<String>, Refusal> {
     let Html(page) = render(service, name, values)?;
     let (title, body) = page.trim_start().split_once('\n').unwrap_or_default();
-    render(service, "desk/frame.html.j2", Framed { title, body, csrf })
+    let public = listener == Listener::Public;
+    render(service, "desk/frame.html.j2", Framed { title, body, csrf, public })
 }
 
 #[derive(Serialize)]
@@ -82,6 +118,7 @@ struct Framed<'a> {
     title: &'a str,
     body: &'a str,
     csrf: Option<&'a str>,
+    public: bool,
 }
 
 /// Text as a part of an address (RFC 3986, 2.3).

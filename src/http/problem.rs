@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::client::RequestId;
-use super::page;
+use super::page::{self, Listener};
 use super::state::Service;
 use crate::class::Class;
 use crate::document::{Problem, Rulebook};
@@ -199,7 +199,11 @@ pub fn language(headers: &HeaderMap) -> &'static str {
 }
 
 /// Puts refusals into words, ours and the framework's.
-pub(super) async fn say(State(service): State<Service>, request: Request, next: Next) -> Response {
+pub(super) async fn say(
+    State((service, listener)): State<(Service, Listener)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let browses = browses(&request);
     let language = if browses { "fr" } else { language(request.headers()) };
     let id = request.extensions().get::<RequestId>().map(|it| it.0.clone()).unwrap_or_default();
@@ -212,7 +216,7 @@ pub(super) async fn say(State(service): State<Service>, request: Request, next: 
     let headers = response.headers().clone();
     let (status, retry_after) = (refusal.status, refusal.retry_after);
     let details = refusal.details(&id, language, service.rulebook());
-    let page = browses.then(|| page::desk(&service, "desk/refusal.html.j2", None, &details));
+    let page = browses.then(|| page::plain(&service, "desk/refusal.html.j2", listener, &details));
     let page = page.and_then(Result::ok);
     let (is_page, json) = (page.is_some(), HeaderValue::from_static("application/problem+json"));
     let mut said = match page {

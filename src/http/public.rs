@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::auth::limiter::Limiter;
 use super::client::Client;
 use super::link;
-use super::page::{self, Language, Side};
+use super::page::{self, Language, Listener, Side};
 use super::problem::Refusal;
 use super::state::Service;
 use crate::document::{Catalogue, Kind};
@@ -85,6 +85,7 @@ pub(super) fn routes(service: Service) -> Router<Service> {
         .route("/", get(|| async { Redirect::permanent("/v/") }))
         .route("/v/", get(ask).post(file).layer(DefaultBodyLimit::max(FILE + (64 << 10))))
         .route("/v/{*reference}", get(paper))
+        .route("/accessibilite", get(accessibility))
         .route("/d/{code}", get(link::ask).post(link::open))
         .layer(from_fn(pace))
         .merge(page::files())
@@ -95,6 +96,10 @@ async fn answer(within: bool, request: axum::extract::Request, next: Next) -> Re
         return next.run(request).await;
     }
     Refusal::locked(WINDOW.unsigned_abs() as u32).into_response()
+}
+
+async fn accessibility(State(service): State<Service>) -> Result<Response, Refusal> {
+    page::accessibility(&service, Listener::Public)
 }
 
 async fn ask(

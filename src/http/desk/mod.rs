@@ -25,7 +25,7 @@ use serde::Serialize;
 
 pub(super) use form::Wording;
 
-use super::page;
+use super::page::{self, Listener};
 use super::problem::Refusal;
 use super::state::Service;
 
@@ -90,6 +90,5 @@ async fn login(State(service): State<Service>) -> Result<Response, Refusal> {
 }
 
 async fn accessibility(State(service): State<Service>) -> Result<Response, Refusal> {
-    Ok(page::desk(&service, "desk/accessibility.html.j2", None, Open::of(&service))?
-        .into_response())
+    page::accessibility(&service, Listener::Office)
 }

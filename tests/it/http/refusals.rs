@@ -1,8 +1,10 @@
 //! What is refused, how, and what it tells.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
-use super::server::Server;
+use super::server::{Server, ask};
 use crate::harness::letter;
 
 #[test]
@@ -75,6 +77,26 @@ fn every_answer_carries_the_headers_that_browsers_heed() {
     assert_eq!(id.len(), 36);
     let refused = server.get("/v1/nothing").expect(404);
     assert_eq!(refused.json()["instance"], format!("urn:uuid:{}", refused.headers["x-request-id"]));
+}
+
+/// The public pages, a refusal among them, lead to the statement of accessibility and not to the desk.
+#[test]
+fn the_public_side_leads_to_nothing_of_the_desk() {
+    let server = Server::start();
+    let browser = BTreeMap::from([("accept", "text/html")]);
+    let page = |path: &str| ask("GET", &format!("{}{path}", server.public), &browser, b"");
+    for (path, status) in
+        [("/v/", 200), ("/d/none", 200), ("/dossiers", 404), ("/accessibilite", 200)]
+    {
+        let answer = page(path);
+        assert_eq!(answer.status, status, "{path}");
+        let text = answer.text().replace("&#x2f;", "/");
+        let links = text.split("href=\"").skip(1).filter_map(|it| it.split('"').next());
+        for link in links.filter(|it| it.starts_with('/')) {
+            assert_ne!(page(link).status, 404, "{path} leads to {link}");
+        }
+        assert!(text.contains("href=\"/accessibilite\""), "{path}");
+    }
 }
 
 #[test]
