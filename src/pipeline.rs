@@ -206,7 +206,10 @@ impl Pipeline {
         at: DateTime<Utc>,
     ) -> Result<Entry, IssueError> {
         let marks = self.marks(document);
-        let render = || self.renderer.render(document, &self.rulebook, &marks, at);
+        let render = || match order.merge {
+            Some(_) => self.renderer.render_behind(document, &self.rulebook, &marks, at),
+            None => self.renderer.render(document, &self.rulebook, &marks, at),
+        };
         let pdf = telemetry::step("render", render)?;
         let seal = || self.sealer.seal(&pdf, document, &self.rulebook, at);
         let sealed = telemetry::step("seal", seal)?;

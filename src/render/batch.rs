@@ -12,7 +12,9 @@ use typst_pdf::{PdfOptions, Timestamp};
 use super::matrix::Matrix;
 use super::qr::{Codes, Qr};
 use super::runs::in_reading_order;
-use super::{Data, Density, Marks, RenderError, Renderer, UsedGlyphs, json, overflow, world};
+use super::{
+    Data, Density, Haste, Marks, RenderError, Renderer, UsedGlyphs, json, overflow, world,
+};
 use crate::document::{Content, Document, Problem, Rulebook, Severity};
 
 /// How a letter fits its pages; only [`Renderer::fit`] makes one.
@@ -96,7 +98,7 @@ impl Renderer {
         marks: &Marks,
         at: DateTime<Utc>,
     ) -> Result<Fit, RenderError> {
-        self.on_its_own(|| {
+        self.on_its_own(Haste::Merge, || {
             let content = document.content(rulebook);
             let (paged, density) = self.place(document, &content, marks, at)?;
             Ok(Fit { pages: paged.pages().len(), density })
@@ -112,7 +114,7 @@ impl Renderer {
         at: DateTime<Utc>,
         used: &mut UsedGlyphs,
     ) -> Result<Fit, RenderError> {
-        self.on_its_own(|| {
+        self.on_its_own(Haste::Merge, || {
             let content = document.content(rulebook);
             let (paged, density) = self.place(document, &content, marks, at)?;
             let fit = Fit { pages: paged.pages().len(), density };
@@ -135,7 +137,7 @@ impl Renderer {
         rulebook: &Rulebook,
         at: DateTime<Utc>,
     ) -> Result<RunPart, RenderError> {
-        self.on_its_own(|| {
+        self.on_its_own(Haste::Merge, || {
             let contents: Vec<Content> =
                 letters.iter().map(|it| it.document.content(rulebook)).collect();
             let mut codes = Codes::default();

@@ -36,7 +36,7 @@ pub use diagnostic::Diagnostic;
 use feet::Lengths;
 use glyphs::Glyphs;
 pub use join::{JoinError, Joint};
-use lanes::Lanes;
+use lanes::{Haste, Lanes};
 pub use preview::Preview;
 use qr::{Codes, Qr};
 pub use subset::UsedGlyphs;
@@ -142,7 +142,29 @@ impl Renderer {
         marks: &Marks,
         at: DateTime<Utc>,
     ) -> Result<Pdf, RenderError> {
-        self.on_its_own(|| {
+        self.make(document, rulebook, marks, at, Haste::Desk)
+    }
+
+    /// The same as one of many: it takes what those leave for whom a person waits.
+    pub fn render_behind(
+        &self,
+        document: &Document,
+        rulebook: &Rulebook,
+        marks: &Marks,
+        at: DateTime<Utc>,
+    ) -> Result<Pdf, RenderError> {
+        self.make(document, rulebook, marks, at, Haste::Merge)
+    }
+
+    fn make(
+        &self,
+        document: &Document,
+        rulebook: &Rulebook,
+        marks: &Marks,
+        at: DateTime<Utc>,
+        haste: Haste,
+    ) -> Result<Pdf, RenderError> {
+        self.on_its_own(haste, || {
             let content = document.content(rulebook);
             let pages = self.typeset(document, &content, marks, at)?;
             self.export(runs::in_reading_order(pages), &content, at)
@@ -151,8 +173,8 @@ impl Renderer {
 
     /// A rendering on a thread of its own, after which the layout cache is kept from growing: after a failure too, for
     /// a failed layout fills it as well.
-    fn on_its_own<T: Send>(&self, render: impl FnOnce() -> T + Send) -> T {
-        self.lanes.run(|| {
+    fn on_its_own<T: Send>(&self, haste: Haste, render: impl FnOnce() -> T + Send) -> T {
+        self.lanes.run(haste, || {
             let done = render();
             if self.laid_out.load(Ordering::Relaxed) >= SWEEP_EVERY
                 && self.laid_out.swap(0, Ordering::Relaxed) >= SWEEP_EVERY
@@ -180,7 +202,9 @@ impl Renderer {
         marks: &Marks,
         at: DateTime<Utc>,
     ) -> Result<PagedDocument, RenderError> {
-        self.on_its_own(|| self.typeset(document, &document.content(rulebook), marks, at))
+        self.on_its_own(Haste::Desk, || {
+            self.typeset(document, &document.content(rulebook), marks, at)
+        })
     }
 
     fn typeset(

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use typst_render::RenderOptions;
 
-use super::{Marks, RenderError, Renderer};
+use super::{Haste, Marks, RenderError, Renderer};
 use crate::document::{Document, Rulebook};
 
 /// A page as an image.
@@ -26,7 +26,7 @@ impl Renderer {
         page: usize,
         dpi: u32,
     ) -> Result<Preview, RenderError> {
-        self.on_its_own(|| {
+        self.on_its_own(Haste::Desk, || {
             let content = document.content(rulebook);
             let (paged, _) = self.place(document, &content, marks, at)?;
             let options = RenderOptions {

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use typst::layout::{Abs, Frame, FrameItem, Point};
 
-use super::{Marks, RenderError, Renderer};
+use super::{Haste, Marks, RenderError, Renderer};
 use crate::document::{Document, Rulebook};
 
 impl Renderer {
@@ -24,7 +24,7 @@ impl Renderer {
             collect(frame, Point::zero(), language, &mut runs);
             lines(&runs)
         };
-        self.on_its_own(|| {
+        self.on_its_own(Haste::Desk, || {
             let content = document.content(rulebook);
             let (paged, _) = self.place(document, &content, marks, at)?;
             Ok(paged.pages().iter().map(|it| lines(&it.frame)).collect())
