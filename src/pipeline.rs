@@ -206,10 +206,8 @@ impl Pipeline {
         at: DateTime<Utc>,
     ) -> Result<Entry, IssueError> {
         let marks = self.marks(document);
-        let render = || match order.merge {
-            Some(_) => self.renderer.render_behind(document, &self.rulebook, &marks, at),
-            None => self.renderer.render(document, &self.rulebook, &marks, at),
-        };
+        let how = if order.merge.is_some() { Renderer::render_behind } else { Renderer::render };
+        let render = || how(&self.renderer, document, &self.rulebook, &marks, at);
         let pdf = telemetry::step("render", render)?;
         let seal = || self.sealer.seal(&pdf, document, &self.rulebook, at);
         let sealed = telemetry::step("seal", seal)?;

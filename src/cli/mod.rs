@@ -208,7 +208,8 @@ impl Cli {
             Err(error) => {
                 let _ = error.print();
                 if error.kind() == ErrorKind::DisplayVersion {
-                    println!("templates and fonts sha256:{}", Assets::embedded().digest());
+                    let digest = Assets::embedded().digest();
+                    let _ = output::print(&format!("templates and fonts sha256:{digest}"));
                 }
                 // Help and version are answers; anything else is a wrong command line (EX_USAGE).
                 ExitCode::from(if error.use_stderr() { 64 } else { 0 })

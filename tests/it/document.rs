@@ -263,18 +263,10 @@ fn the_calendar_says_the_days_on_which_one_is_expected() {
         content["calendar"].as_array().unwrap().clone()
     };
     let before = rows(&data);
-    let labels: Vec<_> = before.iter().map(|it| it["label"].as_str().unwrap()).collect();
-    assert_eq!(
-        labels,
-        [
-            "conv.medical_visit.title",
-            "conv.language_assessment.title",
-            "conv.individual_interview.title",
-            "conv.civic_training.title",
-            "conv.skills_review.title",
-            "conv.language_training.title",
-        ]
-    );
+    let steps = before.iter().map(|it| it["label"].as_str().unwrap().split('.').nth(1).unwrap());
+    let visits = ["medical_visit", "language_assessment", "individual_interview"];
+    let trainings = ["civic_training", "skills_review", "language_training"];
+    assert!(steps.eq([visits, trainings].concat()), "{before:#?}");
     let course = &mut data["trainings"]["language_training"]["appointment"]["weekly"];
     (course["first"], course["last"]) = (json!("2026-08-30"), json!("2027-02-28"));
     assert_eq!(rows(&data), before);
