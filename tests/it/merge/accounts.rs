@@ -92,11 +92,13 @@ fn rows(folder: &Path, count: usize) -> (String, usize) {
     (path.display().to_string(), count - count.div_ceil(3))
 }
 
+/// Asks again and again, seldom enough that asking, which is a process each time, leaves the work its cores.
 fn wait(what: &str, mut done: impl FnMut() -> bool) {
+    let patience = Duration::from_secs(count(200, 1_800).into());
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < Duration::from_secs(200), "{what}: nothing happens any more");
-        std::thread::sleep(Duration::from_millis(20));
+        assert!(start.elapsed() < patience, "{what}: nothing happens any more");
+        std::thread::sleep(Duration::from_millis(count(20, 500).into()));
     }
 }
 
