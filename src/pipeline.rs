@@ -23,7 +23,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 use crate::config::LinkSection;
 use crate::deliver::{Dispatch, Enclosure, Mailer};
 use crate::document::{Document, Kind, Rulebook};
-use crate::render::{Marks, Renderer};
+use crate::render::{Haste, Marks, Renderer};
 use crate::seal::{Act, SealError, SealedPdf, Sealer};
 use crate::store::{
     By, Entry, Filter, Held, NewDelivery, Origin, Page, Receipt, Record, Scope, State, Store,
@@ -206,8 +206,8 @@ impl Pipeline {
         at: DateTime<Utc>,
     ) -> Result<Entry, IssueError> {
         let marks = self.marks(document);
-        let how = if order.merge.is_some() { Renderer::render_behind } else { Renderer::render };
-        let render = || how(&self.renderer, document, &self.rulebook, &marks, at);
+        let haste = if order.merge.is_some() { Haste::Merge } else { Haste::Desk };
+        let render = || self.renderer.render(document, &self.rulebook, &marks, at, haste);
         let pdf = telemetry::step("render", render)?;
         let seal = || self.sealer.seal(&pdf, document, &self.rulebook, at);
         let sealed = telemetry::step("seal", seal)?;

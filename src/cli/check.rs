@@ -9,7 +9,7 @@ use super::output::{print, print_json, read};
 use super::render::MarkOptions;
 use super::{Failure, Options, Shop};
 use crate::document::{Document, Problem};
-use crate::render::{RenderError, Renderer};
+use crate::render::{Haste, RenderError, Renderer};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -55,7 +55,7 @@ impl Check {
             Err(problems) => return Ok(Err(problems)),
         };
         let marks = self.marks.of(&document);
-        match renderer.render(&document, &shop.rulebook, &marks, options.at()) {
+        match renderer.render(&document, &shop.rulebook, &marks, options.at(), Haste::Desk) {
             Ok(_) => Ok(Ok(document)),
             Err(RenderError::Data(problems)) => Ok(Err(problems)),
             Err(error) => Err(Failure::Render(error)),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::output::{read, write};
 use super::{Failure, Options, Shop};
 use crate::document::{Document, Problem};
-use crate::render::{Marks, Pdf, RenderError, Renderer};
+use crate::render::{Haste, Marks, Pdf, RenderError, Renderer};
 use crate::seal::Sealer;
 
 /// Arguments of `render`.
@@ -88,12 +88,14 @@ pub(super) fn render(
     options: &Options,
 ) -> Result<Pdf, Failure> {
     let marks = marks.of(document);
-    renderer.render(document, &shop.rulebook, &marks, options.at()).map_err(|error| match error {
-        RenderError::Data(problems) => {
-            shop.report(name, &problems, options);
-            Failure::Data
+    renderer.render(document, &shop.rulebook, &marks, options.at(), Haste::Desk).map_err(|error| {
+        match error {
+            RenderError::Data(problems) => {
+                shop.report(name, &problems, options);
+                Failure::Data
+            }
+            error => Failure::Render(error),
         }
-        error => Failure::Render(error),
     })
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use super::problem::Refusal;
 use super::state::Service;
 use crate::document::Document;
+use crate::render::{Haste, Marks};
 use crate::seal::Sealer;
 
 /// How long an answer holds, so that asking costs nothing; how long mail may wait.
@@ -112,8 +113,9 @@ fn render(service: &Service) -> Option<(bool, bool)> {
     let (at, pipeline) = (service.at(), service.pipeline());
     let input = service.example()?;
     let document = Document::check(input.as_bytes(), &pipeline.rulebook, at).ok()?;
-    let marks = crate::render::Marks { specimen: true, ..Default::default() };
-    let pdf = pipeline.renderer.render(&document, &pipeline.rulebook, &marks, at).ok()?;
+    let marks = Marks { specimen: true, ..Default::default() };
+    let pdf =
+        pipeline.renderer.render(&document, &pipeline.rulebook, &marks, at, Haste::Desk).ok()?;
     let sealed = pipeline.sealer.seal(&pdf, &document, &pipeline.rulebook, at);
     Some((true, sealed.is_ok()))
 }

@@ -84,23 +84,14 @@ pub(super) fn desk(
     framed(service, name, Listener::Office, csrf, values)
 }
 
-/// The same for somebody without a session, on either side.
-pub(super) fn plain(
-    service: &Service,
-    name: &str,
-    listener: Listener,
-    values: impl Serialize,
-) -> Result<Html<String>, Refusal> {
-    framed(service, name, listener, None, values)
-}
-
 /// The statement of accessibility.
 pub(super) fn accessibility(service: &Service, listener: Listener) -> Result<Response, Refusal> {
-    Ok(plain(service, "desk/accessibility.html.j2", listener, serde_json::json!({}))?
-        .into_response())
+    let nothing = serde_json::json!({});
+    Ok(framed(service, "desk/accessibility.html.j2", listener, None, nothing)?.into_response())
 }
 
-fn framed(
+/// The same on either side.
+pub(super) fn framed(
     service: &Service,
     name: &str,
     listener: Listener,

@@ -16,7 +16,7 @@ use super::problem::{Refusal, Said, language, words};
 use super::state::Service;
 use crate::document::Document;
 use crate::pipeline::{IssueError, Pipeline};
-use crate::render::{Marks, RenderError};
+use crate::render::{Haste, Marks, RenderError};
 
 /// What a check finds.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -112,7 +112,7 @@ pub(super) async fn preview(
             let page = renderer.preview(document, rulebook, marks, at, page, dpi)?;
             return Ok((page.png, page.pages));
         }
-        let pdf = renderer.render(document, rulebook, marks, at)?;
+        let pdf = renderer.render(document, rulebook, marks, at, Haste::Desk)?;
         Ok((Some(pdf.bytes().to_vec()), pdf.pages()))
     })
     .await?;

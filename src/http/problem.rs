@@ -216,7 +216,8 @@ pub(super) async fn say(
     let headers = response.headers().clone();
     let (status, retry_after) = (refusal.status, refusal.retry_after);
     let details = refusal.details(&id, language, service.rulebook());
-    let page = browses.then(|| page::plain(&service, "desk/refusal.html.j2", listener, &details));
+    let page =
+        browses.then(|| page::framed(&service, "desk/refusal.html.j2", listener, None, &details));
     let page = page.and_then(Result::ok);
     let (is_page, json) = (page.is_some(), HeaderValue::from_static("application/problem+json"));
     let mut said = match page {

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{IssueError, Pipeline, fresh_id};
 use crate::deliver::{Dispatch, Enclosure};
 use crate::document::Document;
+use crate::render::Haste;
 use crate::store::NewDelivery;
 
 impl Pipeline {
@@ -19,7 +20,8 @@ impl Pipeline {
         recipient: &str,
         at: DateTime<Utc>,
     ) -> Result<NewDelivery, IssueError> {
-        let pdf = self.renderer.render(letter, &self.rulebook, &self.marks(letter), at)?;
+        let pdf =
+            self.renderer.render(letter, &self.rulebook, &self.marks(letter), at, Haste::Desk)?;
         let sealed = self.sealer.seal(&pdf, letter, &self.rulebook, at)?;
         let id = fresh_id(at);
         let first = id.to_string();

@@ -12,7 +12,7 @@ const NICE: i32 = 10;
 
 /// Who waits for a rendering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Haste {
+pub enum Haste {
     /// A person, at a desk or a command line.
     Desk,
     /// Nobody in particular: it is one of many letters.

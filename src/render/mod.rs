@@ -36,7 +36,8 @@ pub use diagnostic::Diagnostic;
 use feet::Lengths;
 use glyphs::Glyphs;
 pub use join::{JoinError, Joint};
-use lanes::{Haste, Lanes};
+pub use lanes::Haste;
+use lanes::Lanes;
 pub use preview::Preview;
 use qr::{Codes, Qr};
 pub use subset::UsedGlyphs;
@@ -134,29 +135,8 @@ impl Renderer {
 
     /// Renders a document as of `at`.
     ///
-    /// A letter that does not fit its page is set once more, more closely; nothing is ever cut.
+    /// `haste`: who waits for it. A letter that does not fit its page is set once more, more closely; nothing is ever cut.
     pub fn render(
-        &self,
-        document: &Document,
-        rulebook: &Rulebook,
-        marks: &Marks,
-        at: DateTime<Utc>,
-    ) -> Result<Pdf, RenderError> {
-        self.make(document, rulebook, marks, at, Haste::Desk)
-    }
-
-    /// The same as one of many: it takes what those leave for whom a person waits.
-    pub fn render_behind(
-        &self,
-        document: &Document,
-        rulebook: &Rulebook,
-        marks: &Marks,
-        at: DateTime<Utc>,
-    ) -> Result<Pdf, RenderError> {
-        self.make(document, rulebook, marks, at, Haste::Merge)
-    }
-
-    fn make(
         &self,
         document: &Document,
         rulebook: &Rulebook,

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use chrono::{DateTime, Utc};
 use paraphe::assets::Assets;
 use paraphe::document::{Document, Problem, Rulebook};
-use paraphe::render::{Marks, Pdf, RenderError, Renderer};
+use paraphe::render::{Haste, Marks, Pdf, RenderError, Renderer};
 use serde_json::Value;
 
 /// The moment all fixtures are made for: Monday 2 March 2026, nine in the morning in Paris.
@@ -45,7 +45,7 @@ impl Shop {
     }
 
     pub(crate) fn try_render(&self, document: &Document) -> Result<Pdf, RenderError> {
-        self.renderer.render(document, &self.rulebook, &marks(document), at())
+        self.renderer.render(document, &self.rulebook, &marks(document), at(), Haste::Desk)
     }
 }
 

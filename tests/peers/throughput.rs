@@ -22,7 +22,7 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use paraphe::assets::Assets;
 use paraphe::document::{Document, Rulebook, example};
-use paraphe::render::{Marks, Pdf, Renderer};
+use paraphe::render::{Haste, Marks, Pdf, Renderer};
 use serde_json::{Value, json};
 
 /// Documents of each thread and language before the clock counts.
@@ -123,7 +123,9 @@ impl Work {
     fn render(&self, document: &Document) -> Pdf {
         let address = format!("https://verification.example.org/{}", document.reference());
         let marks = Marks { verify_url: Some(address), specimen: true };
-        self.renderer.render(document, &self.rulebook, &marks, self.at).expect("it renders")
+        self.renderer
+            .render(document, &self.rulebook, &marks, self.at, Haste::Desk)
+            .expect("it renders")
     }
 
     fn measure(&self, count: usize, threads: usize, keep: Option<&String>) -> Value {

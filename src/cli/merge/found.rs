@@ -14,6 +14,7 @@ use crate::merge::preflight::{Kit, Preflight, PreflightOptions, preflight};
 use crate::merge::proof::Proof;
 use crate::merge::rows::Columns;
 use crate::merge::{MergeError, report, workbook};
+use crate::render::Haste;
 
 impl Merge {
     /// Checks the list without a store, and shows a proof if one is asked for.
@@ -49,7 +50,8 @@ impl Merge {
                 .map_err(|source| Failure::File { path: folder.display().to_string(), source })?;
             for it in proof.letters() {
                 let (document, marks) = (&it.document, marks(&it.document));
-                let pdf = renderer.render(document, kit.rulebook, &marks, options.at());
+                let pdf =
+                    renderer.render(document, kit.rulebook, &marks, options.at(), Haste::Desk);
                 let pdf = pdf.map_err(Failure::Render)?;
                 let file = folder.join(format!("proof-{}.pdf", it.row));
                 write(&file, pdf.bytes())?;

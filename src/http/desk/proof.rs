@@ -11,7 +11,7 @@ use super::super::state::Service;
 use crate::deliver::{Attempt, ComposeError, Dispatch, Enclosure, Outgoing};
 use crate::document::Document;
 use crate::pipeline::{IssueError, fresh_id};
-use crate::render::Marks;
+use crate::render::{Haste, Marks};
 
 /// What became of a mail that was tried.
 #[derive(Debug, Serialize)]
@@ -33,7 +33,8 @@ pub(super) async fn render(
         let pipeline = caller.pipeline(&own);
         let document = Document::check(&input, &pipeline.rulebook, at).map_err(IssueError::Data)?;
         let marks = Marks { specimen: true, ..pipeline.marks(&document) };
-        let pdf = pipeline.renderer.render(&document, &pipeline.rulebook, &marks, at)?;
+        let pdf =
+            pipeline.renderer.render(&document, &pipeline.rulebook, &marks, at, Haste::Desk)?;
         Ok::<_, IssueError>((pdf.bytes().to_vec(), document))
     };
     Ok(service.on_a_core(work).await??)
