@@ -1,11 +1,12 @@
 //! The run: rows that passed the preflight become letters, whatever is killed or given in again.
 //!
 //! Sound rows are spooled, then loaded into the store as one merge, then claimed in chunks by any
-//! number of workers. A row's letter has an id made of merge and row and a key made of its data, so a
+//! number of workers, rows of one template and language one after the other. A row's letter has an id made of merge and row and a key made of its data, so a
 //! row that is done twice, here or in another list, makes one letter. A worker renders, seals and
 //! keeps each chunk by itself; as many chunks as there are cores, and one more, are under way, so
 //! that writing and rendering overlap.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
 use std::sync::Arc;
@@ -25,7 +26,8 @@ use crate::class::Class;
 use crate::deliver::Clock;
 use crate::pipeline::{IssueError, Order, Pipeline, fresh_id};
 use crate::store::{
-    Entry, IdempotencyKey, Merge, NewMerge, Receipt, RowLease, RowOutcome, Scope, Store, StoreError,
+    Entry, IdempotencyKey, Merge, NewMerge, NewRow, Receipt, RowLease, RowOutcome, Scope, Store,
+    StoreError,
 };
 use crate::telemetry;
 
@@ -63,21 +65,33 @@ pub struct Spool {
     rows: u32,
     office: Option<String>,
     post: Vec<u32>,
+    /// The number of each group, in the order in which they came.
+    groups: BTreeMap<Group, u32>,
 }
 
 impl Spool {
     /// An empty one.
     pub fn new() -> Result<Self, MergeError> {
         let file = BufWriter::new(tempfile::tempfile()?);
-        Ok(Self { file, digest: Sha256::new(), rows: 0, office: None, post: Vec::new() })
+        Ok(Self {
+            file,
+            digest: Sha256::new(),
+            rows: 0,
+            office: None,
+            post: Vec::new(),
+            groups: BTreeMap::new(),
+        })
     }
 
     /// Adds a row.
     pub fn add(&mut self, checked: &Checked) -> Result<(), MergeError> {
         let number = u32::try_from(checked.row).unwrap_or(u32::MAX);
         let length = u32::try_from(checked.input.len()).unwrap_or(u32::MAX);
-        self.file.write_all(&number.to_le_bytes())?;
-        self.file.write_all(&length.to_le_bytes())?;
+        let next = self.groups.len() as u32;
+        let batch = *self.groups.entry(Group::of(&checked.input)).or_insert(next);
+        for head in [number, batch, length] {
+            self.file.write_all(&head.to_le_bytes())?;
+        }
         self.file.write_all(&checked.input)?;
         self.digest.update(number.to_le_bytes());
         self.digest.update(checked.document.digest());
@@ -89,7 +103,7 @@ impl Spool {
         Ok(())
     }
 
-    fn chunks(self) -> Result<impl Iterator<Item = std::io::Result<Vec<Numbered>>>, MergeError> {
+    fn chunks(self) -> Result<impl Iterator<Item = std::io::Result<Vec<NewRow>>>, MergeError> {
         const ROWS: u32 = 500;
         let mut file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         file.rewind()?;
@@ -102,16 +116,16 @@ impl Spool {
     }
 }
 
-/// A row's line and data.
-type Numbered = (u32, Vec<u8>);
-
-fn read_row(file: &mut impl Read) -> std::io::Result<Numbered> {
-    let (mut number, mut length) = ([0; 4], [0; 4]);
-    file.read_exact(&mut number)?;
-    file.read_exact(&mut length)?;
-    let mut input = vec![0; u32::from_le_bytes(length) as usize];
-    file.read_exact(&mut input)?;
-    Ok((u32::from_le_bytes(number), input))
+fn read_row(file: &mut impl Read) -> std::io::Result<NewRow> {
+    let mut head = || {
+        let mut number = [0; 4];
+        file.read_exact(&mut number)?;
+        Ok::<_, std::io::Error>(u32::from_le_bytes(number))
+    };
+    let (number, batch, length) = (head()?, head()?, head()?);
+    let mut data = vec![0; length as usize];
+    file.read_exact(&mut data)?;
+    Ok(NewRow { number, batch, data })
 }
 
 /// What a list is submitted with.
@@ -228,13 +242,12 @@ async fn work_lane(
     let mut known: Option<Known> = None;
     while !*stop.borrow() {
         let store = &journey.store;
-        let mut rows = store.claim_rows(&worker, merge, CHUNK, LEASE, clock.now()).await?;
+        let rows = store.claim_rows(&worker, merge, CHUNK, LEASE, clock.now()).await?;
         let Some(first) = rows.first() else { break };
         if known.as_ref().is_none_or(|it| it.merge.id != first.merge) {
             known = Some(Known::read(store, first.merge).await?);
         }
         let Some(it) = &known else { break };
-        rows.sort_by_cached_key(|row| Group::of(&row.data));
         done += work_chunk(&journey, it, rows, clock.now()).await?;
     }
     Ok(done)

@@ -38,6 +38,17 @@ pub struct NewMerge {
     pub total: u32,
 }
 
+/// A row to add to a merge.
+#[derive(Debug, Clone)]
+pub struct NewRow {
+    /// Its number, as in the caller's table.
+    pub number: u32,
+    /// What it has in common with others: rows of one batch are claimed one after the other.
+    pub batch: u32,
+    /// The row.
+    pub data: Vec<u8>,
+}
+
 /// A mail merge.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Merge {
@@ -138,21 +149,19 @@ impl Store {
     }
 
     /// Adds rows to a merge that is loading, in chunks of the caller's choice. A row that is there already stays.
-    pub async fn load_rows(
-        &self,
-        merge: Uuid,
-        rows: Vec<(u32, Vec<u8>)>,
-    ) -> Result<(), StoreError> {
+    pub async fn load_rows(&self, merge: Uuid, rows: Vec<NewRow>) -> Result<(), StoreError> {
         let key = self.merge_key(merge).await?;
-        let sealed =
-            rows.into_iter().map(|(number, it)| (number, key.seal(&place(merge, number), &it)));
-        let sealed: Vec<_> = sealed.collect();
+        let seal = |it: NewRow| {
+            let data = key.seal(&place(merge, it.number), &it.data);
+            NewRow { data, ..it }
+        };
+        let sealed: Vec<_> = rows.into_iter().map(seal).collect();
         self.write(move |it| {
             Box::pin(async move {
-                for (number, data) in sealed {
-                    let sql = "INSERT INTO merge_rows (merge, number, state, data) \
-                               VALUES ($1, $2, 'waiting', $3) ON CONFLICT DO NOTHING";
-                    it.tx.change(sql, values![merge, number, data]).await?;
+                for NewRow { number, batch, data } in sealed {
+                    let sql = "INSERT INTO merge_rows (merge, number, batch, state, data) \
+                               VALUES ($1, $2, $3, 'waiting', $4) ON CONFLICT DO NOTHING";
+                    it.tx.change(sql, values![merge, number, batch, data]).await?;
                 }
                 Ok(())
             })
@@ -350,7 +359,7 @@ impl Store {
     fn opened_merge(&self, row: &Row) -> Result<Merge, StoreError> {
         let id = row.get(3)?;
         let options = match row.get::<Option<Vec<u8>>>(8)? {
-            Some(it) => Some(self.key(row, 0)?.open(&place(id, 0), &it)?),
+            Some(it) => Some(self.key(row, 0)?.open(&place(id, 0), it)?),
             None => None,
         };
         Ok(Merge {

@@ -58,7 +58,7 @@ pub use expected::{Expected, Visitor};
 pub use keyring::{KEY_LENGTH, fingerprint, make_operator_key};
 pub use links::{LinkState, Linked};
 pub use look::Look;
-pub use merges::{Counts, Merge, NewMerge, RowLease, RowOutcome, RowResult};
+pub use merges::{Counts, Merge, NewMerge, NewRow, RowLease, RowOutcome, RowResult};
 pub use scope::Scope;
 pub use seats::{Course, CourseFilter};
 pub use sessions::{NewSession, Session};

@@ -28,6 +28,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (4, "expected", include_str!("migrations/sqlite/4_expected.sql")),
     (5, "drafts", include_str!("migrations/sqlite/5_drafts.sql")),
     (6, "links", include_str!("migrations/sqlite/6_links.sql")),
+    (7, "batches", include_str!("migrations/sqlite/7_batches.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("migrations/postgres/1_first.sql")),
@@ -36,6 +37,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (4, "expected", include_str!("migrations/postgres/4_expected.sql")),
     (5, "drafts", include_str!("migrations/postgres/5_drafts.sql")),
     (6, "links", include_str!("migrations/postgres/6_links.sql")),
+    (7, "batches", include_str!("migrations/postgres/7_batches.sql")),
 ];
 
 /// The version of this program's schema.

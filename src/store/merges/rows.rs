@@ -54,12 +54,10 @@ impl Store {
         let key = Arc::new(self.merge_key(merge).await?);
         let lease = |row: &Row| {
             let number = row.get(0)?;
-            let data = key.open(&place(merge, number), &row.get::<Vec<u8>>(1)?)?;
+            let data = key.open(&place(merge, number), row.get(1)?)?;
             Ok(RowLease { merge, number, data, fence: row.get(2)?, key: key.clone() })
         };
-        let mut rows = rows.iter().map(lease).collect::<Result<Vec<_>, StoreError>>()?;
-        rows.sort_by_key(|it| it.number);
-        Ok(rows)
+        rows.iter().map(lease).collect()
     }
 
     /// Notes what became of rows. False: the lease was over, and another worker has the row or has done it.
@@ -104,11 +102,11 @@ macro_rules! claim {
     ($lock:literal) => {
         concat!(
             "WITH next AS MATERIALIZED (SELECT number FROM merge_rows WHERE merge = $3 \
-             AND state = 'waiting' ORDER BY number LIMIT $4 ",
+             AND state = 'waiting' ORDER BY batch, number LIMIT $4 ",
             $lock,
             ") UPDATE merge_rows SET state = 'claimed', worker = $1, fence = fence + 1, \
              lease_until = $2 WHERE merge = $3 AND number IN (SELECT number FROM next) \
-             AND state = 'waiting' RETURNING number, data, fence"
+             AND state = 'waiting' RETURNING number, data, fence, batch"
         )
     };
 }
@@ -125,8 +123,10 @@ async fn claim(
     for row in it.tx.rows(sql, values![merge]).await? {
         let merge: Uuid = row.get(0)?;
         let sql = it.tx.either(claim!(""), claim!("FOR UPDATE SKIP LOCKED"));
-        let rows = it.tx.rows(sql, values![worker.as_str(), until, merge, most]).await?;
+        let mut rows = it.tx.rows(sql, values![worker.as_str(), until, merge, most]).await?;
         if !rows.is_empty() {
+            // `RETURNING` keeps no order.
+            rows.sort_by_cached_key(|row| (row.get::<u32>(3).ok(), row.get::<u32>(0).ok()));
             return Ok(Some((merge, rows)));
         }
         let sql = "UPDATE merges SET state = 'done', changed_at = $1 WHERE id = $2 \

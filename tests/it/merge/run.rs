@@ -23,6 +23,7 @@ use crate::harness::{SHOP, at};
 
 on_both!(
     a_list_is_issued_once_and_adds_up,
+    rows_that_are_set_alike_are_claimed_together,
     workers_that_are_killed_lose_nothing,
     a_paused_merge_waits_and_a_cancelled_one_ends,
 );
@@ -85,6 +86,22 @@ pub(super) async fn send_out_whole(journey: &Arc<Pipeline>) -> Vec<(String, Stri
     let Transport::Memory(memory) = &*transport else { panic!("not in memory") };
     let text = |it: Vec<u8>| String::from_utf8_lossy(&it).into_owned();
     memory.messages().into_iter().map(|it| (it.0, text(it.1))).collect()
+}
+
+async fn rows_that_are_set_alike_are_claimed_together(place: Place) {
+    let journey = journey(&place).await;
+    // Four languages in turn, each with two steps: what is set alike stands eight rows apart.
+    let (merge, _) = send_in(&journey, &list(16)).await;
+    let mut lines = Vec::new();
+    loop {
+        let lease = std::time::Duration::from_secs(60);
+        let rows = journey.store.claim_rows("tester", Some(merge), 3, lease, at()).await.unwrap();
+        if rows.is_empty() {
+            break;
+        }
+        lines.extend(rows.iter().map(|it| it.number));
+    }
+    assert_eq!(lines, [2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15, 8, 16, 9, 17]);
 }
 
 async fn a_list_is_issued_once_and_adds_up(place: Place) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use paraphe::store::{IdempotencyKey, NewMerge, RowOutcome, Store};
+use paraphe::store::{IdempotencyKey, NewMerge, NewRow, RowOutcome, Store};
 use uuid::Uuid;
 
 use super::{all, later, letter};
@@ -24,7 +24,8 @@ async fn list(store: &Store, name: &str, dossiers: &[&str]) -> Uuid {
     };
     let (id, _) = store.begin_merge(&all(), merge, at()).await.unwrap();
     let row = |it: &&str| format!("{{\"dossier\": \"{it}\", \"name\": \"SPECIMEN\"}}").into_bytes();
-    let rows = (1..).zip(dossiers.iter().map(row)).collect();
+    let rows = (1..).zip(dossiers.iter().map(row));
+    let rows = rows.map(|(number, data)| NewRow { number, batch: 0, data }).collect();
     store.load_rows(id, rows).await.unwrap();
     store.start_merge(id, at()).await.unwrap();
     id
