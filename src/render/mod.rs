@@ -47,9 +47,10 @@ use world::{Shared, Sheet};
 pub const MAX_CONTRACT_PAGES: usize = 8;
 
 /// How many pages are laid out between two sweeps of the layout cache, and how many sweeps an unused
-/// entry survives. Measured: memory stays flat, and what two dozen languages in turn share stays cached.
-const SWEEP_EVERY: usize = 45;
-const SWEEP_AGE: usize = 1;
+/// entry survives. Measured: memory stays flat, what two dozen languages in turn share stays cached, and
+/// no document pays for the sweep of many.
+const SWEEP_EVERY: usize = 16;
+const SWEEP_AGE: usize = 3;
 
 /// Page templates and fonts, loaded once, shared by every rendering on every thread.
 pub struct Renderer {

@@ -16,8 +16,9 @@ use super::sql::values;
 use super::{Entry, IdempotencyKey, Origin, Receipt, Scope, State, Store, StoreError, Version};
 use write::{Added, Now, add, cancel_waiting, insert};
 
-/// How many entries of [`Store::put_many`] are under way at once.
-const AT_ONCE: usize = 64;
+/// How many entries of [`Store::put_many`] are under way at once: enough to share transactions, and few, since each
+/// writes its files on threads of its own.
+const AT_ONCE: usize = 16;
 
 impl Store {
     /// The receipt of an earlier submission with this key: the first answer again. Another input under the same key
