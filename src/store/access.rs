@@ -193,7 +193,7 @@ impl Store {
         let blob = row.get::<Option<String>>(4)?.ok_or(StoreError::Erased)?;
         let version: u32 = row.get(5)?;
         let sealed = self.blobs.get(&blob).await?;
-        let file = key.open(&place::file(id, row.get(6)?), &sealed)?;
+        let file = key.open(&place::file(id, row.get(6)?), sealed)?;
         self.note_read(scope, "read_file", id, version.to_string(), at).await?;
         Ok(file)
     }
@@ -219,7 +219,7 @@ impl Store {
         let row = self.database.row(sql, values![id]).await?;
         let row = row.ok_or(StoreError::NotFound("document"))?;
         scope.check(&row.get::<String>(3)?, "document")?;
-        let data = self.key(&row, 0)?.open(&place::data(id), &row.get::<Vec<u8>>(4)?)?;
+        let data = self.key(&row, 0)?.open(&place::data(id), row.get(4)?)?;
         self.note_read(scope, "read_data", id, String::new(), at).await?;
         Ok(data)
     }
@@ -330,7 +330,7 @@ impl Store {
         place: usize,
     ) -> Result<Option<SealedRecord>, StoreError> {
         let Some(sealed) = row.get::<Option<Vec<u8>>>(place)? else { return Ok(None) };
-        let plain = self.key(row, 0)?.open(&place::record(id), &sealed)?;
+        let plain = self.key(row, 0)?.open(&place::record(id), sealed)?;
         let record = serde_json::from_slice(&plain);
         record.map(Some).map_err(|error| StoreError::Damaged(format!("record {id}: {error}")))
     }

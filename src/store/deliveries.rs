@@ -332,7 +332,7 @@ impl Store {
         place: &str,
     ) -> Result<Option<String>, StoreError> {
         let Some(sealed) = row.get::<Option<Vec<u8>>>(column)? else { return Ok(None) };
-        let plain = self.key(row, 0)?.open(place, &sealed)?;
+        let plain = self.key(row, 0)?.open(place, sealed)?;
         Ok(Some(String::from_utf8_lossy(&plain).into_owned()))
     }
 }

@@ -114,8 +114,8 @@ impl Store {
         let row = row.ok_or(StoreError::NotFound("draft"))?;
         let key = self.key(&row, 0)?;
         let marked: Option<Vec<u8>> = row.get(4)?;
-        let marked = marked.map(|it| key.open(&place("marked", id), &it)).transpose()?;
-        Ok((key.open(&place("file", id), &row.get::<Vec<u8>>(3)?)?, marked))
+        let marked = marked.map(|it| key.open(&place("marked", id), it)).transpose()?;
+        Ok((key.open(&place("file", id), row.get(3)?)?, marked))
     }
 
     /// Begins a check, or the last check before the start. Answers with the number that its notes carry; one that is
@@ -229,8 +229,8 @@ impl Store {
             id,
             state,
             done: row.get(5)?,
-            asked: key.open(&place("asked", id), &row.get::<Vec<u8>>(6)?)?,
-            found: found.map(|it| key.open(&place("found", id), &it)).transpose()?,
+            asked: key.open(&place("asked", id), row.get(6)?)?,
+            found: found.map(|it| key.open(&place("found", id), it)).transpose()?,
             merge: row.get(8)?,
             created_at: row.get(9)?,
         })

@@ -45,7 +45,7 @@ impl Store {
         for row in self.database.rows(sqlx::AssertSqlSafe(sql), values).await? {
             let document = self.summary(&row)?;
             let key = self.key(&row, 0)?;
-            let data = key.open(&place::data(document.id), &row.get::<Vec<u8>>(8)?)?;
+            let data = key.open(&place::data(document.id), row.get(8)?)?;
             let time = NaiveTime::parse_from_str(&row.get::<String>(9)?, "%H:%M").ok();
             visitors.push(Visitor { time, document, data });
         }

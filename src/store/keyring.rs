@@ -59,7 +59,7 @@ impl Keyring {
     pub(super) fn unwrap(&self, name: &str, wrapped: &Wrapped) -> Result<DataKey, StoreError> {
         let operator = self.keys.get(&wrapped.operator);
         let operator = operator.ok_or_else(|| StoreError::KeyMissing(wrapped.operator.clone()))?;
-        let key = open(operator, name, &wrapped.bytes)?;
+        let key = open(operator, name, wrapped.bytes.clone())?;
         let key = key.try_into().map_err(|_| StoreError::Damaged(format!("key {name}")))?;
         Ok(DataKey(key))
     }
@@ -90,8 +90,8 @@ impl DataKey {
         seal(&aes(&self.0), place, plain)
     }
 
-    /// Decrypts the value of a place.
-    pub(super) fn open(&self, place: &str, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
+    /// Decrypts the value of a place, where it lies.
+    pub(super) fn open(&self, place: &str, sealed: Vec<u8>) -> Result<Vec<u8>, StoreError> {
         open(&aes(&self.0), place, sealed)
     }
 
@@ -203,13 +203,13 @@ fn seal(key: &LessSafeKey, place: &str, plain: &[u8]) -> Vec<u8> {
     sealed
 }
 
-fn open(key: &LessSafeKey, place: &str, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
+fn open(key: &LessSafeKey, place: &str, mut sealed: Vec<u8>) -> Result<Vec<u8>, StoreError> {
     let damaged = || StoreError::Damaged(place.to_owned());
-    let (nonce, inner) = sealed.split_at_checked(NONCE_LEN).ok_or_else(damaged)?;
+    let nonce = sealed.get(..NONCE_LEN).ok_or_else(damaged)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
-    let mut inner = inner.to_vec();
     let aad = Aad::from(place.as_bytes());
-    let plain = key.open_in_place(nonce, aad, &mut inner).map_err(|_| damaged())?.len();
-    inner.truncate(plain);
-    Ok(inner)
+    let plain = key.open_within(nonce, aad, &mut sealed, NONCE_LEN..);
+    let length = plain.map_err(|_| damaged())?.len();
+    sealed.truncate(length);
+    Ok(sealed)
 }

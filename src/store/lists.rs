@@ -44,7 +44,7 @@ impl Store {
                 Some((id, key)) if id == merge => key,
                 _ => self.merge_key(merge).await?,
             };
-            let data = key.open(&place(merge, row.get(1)?), &row.get::<Vec<u8>>(2)?)?;
+            let data = key.open(&place(merge, row.get(1)?), row.get(2)?)?;
             if serde_json::from_slice::<Whose>(&data).is_ok_and(|it| it.dossier == number) {
                 merges.insert(merge);
             }

@@ -15,6 +15,6 @@ impl Store {
         let row = row.ok_or(StoreError::NotFound("delivery"))?;
         scope.check(&row.get::<String>(3)?, "delivery")?;
         let blob = row.get::<Option<String>>(4)?.ok_or(StoreError::Erased)?;
-        self.key(&row, 0)?.open(&place::mail(delivery), &self.blobs.get(&blob).await?)
+        self.key(&row, 0)?.open(&place::mail(delivery), self.blobs.get(&blob).await?)
     }
 }

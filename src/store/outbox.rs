@@ -51,7 +51,7 @@ impl Store {
         let lease = |row: &Row| {
             let delivery: Uuid = row.get(3)?;
             let key = self.key(row, 0)?;
-            let recipient = key.open(&place::recipient(delivery), &row.get::<Vec<u8>>(8)?)?;
+            let recipient = key.open(&place::recipient(delivery), row.get(8)?)?;
             Ok(Lease {
                 delivery,
                 document: row.get(4)?,
@@ -76,7 +76,7 @@ impl Store {
     /// The exact bytes to send, as they were composed at issue.
     pub async fn message(&self, lease: &Lease) -> Result<Vec<u8>, StoreError> {
         let blob = lease.blob.as_ref().ok_or(StoreError::Erased)?;
-        lease.key.open(&place::mail(lease.delivery), &self.blobs.get(blob).await?)
+        lease.key.open(&place::mail(lease.delivery), self.blobs.get(blob).await?)
     }
 
     /// Notes, durably, that mails are about to be transmitted. False: the lease is over, or the mail was cancelled;

@@ -246,8 +246,8 @@ impl Smtp {
             self.keep_after_reset(talk).await;
             return Attempt::Withdrawn;
         }
-        let body = transparent(signature.as_bytes(), letter.message);
-        let attempt = match talk.data(&body, &self.options.limits).await {
+        let parts = [signature.as_bytes(), &*transparent(letter.message)];
+        let attempt = match talk.data(parts, &self.options.limits).await {
             Ok(reply) if reply.is(2) => Attempt::Accepted(reply.to_string()),
             Ok(reply) if reply.is(4) || reply.is(5) => {
                 Attempt::Refused { permanent: reply.is(5), reply: reply.to_string() }

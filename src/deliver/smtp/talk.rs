@@ -142,7 +142,7 @@ impl Talk {
     }
 
     /// Sends the letter, its dots doubled already.
-    pub(super) async fn data(&mut self, letter: &[u8], limits: &Limits) -> Result<Reply, Cut> {
+    pub(super) async fn data(&mut self, letter: [&[u8]; 2], limits: &Limits) -> Result<Reply, Cut> {
         let seconds = Duration::from_secs;
         let reply = self.wire.command("DATA", seconds(limits.command)).await;
         let reply = reply.map_err(Cut::BeforeEnd)?;

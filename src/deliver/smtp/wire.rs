@@ -3,9 +3,11 @@
 //! Knows lines and codes (RFC 5321, 4.2), not their meaning. Whatever goes wrong here breaks the
 //! connection; nothing is retried.
 
+use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
 
+use memchr::memmem;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
@@ -92,17 +94,17 @@ impl Wire {
         reply(&mut self.stream, limit).await
     }
 
-    /// Writes a letter whose dots are doubled, then its end, and reads the reply.
+    /// Writes the parts of a letter whose dots are doubled, then its end, and reads the reply.
     ///
     /// A server that speaks or hangs up before the end is believed: the end is then not written.
     pub(super) async fn letter(
         &mut self,
-        letter: &[u8],
+        letter: [&[u8]; 2],
         block: Duration,
         end: Duration,
     ) -> Result<Reply, Cut> {
         let safe = Cut::BeforeEnd;
-        for chunk in letter.chunks(CHUNK) {
+        for chunk in letter.into_iter().flat_map(|it| it.chunks(CHUNK)) {
             write(&mut self.stream, chunk, block).await.map_err(safe)?;
         }
         if let Ok(early) = timeout(Duration::ZERO, self.stream.fill_buf()).await {
@@ -168,21 +170,25 @@ impl std::fmt::Display for Reply {
     }
 }
 
-/// A letter with each dot at the beginning of a line doubled (RFC 5321, 4.5.2), ended by CR LF.
-pub(super) fn transparent(head: &[u8], message: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(head.len() + message.len() + message.len() / 64 + 2);
-    for line in
-        head.split_inclusive(|it| *it == b'\n').chain(message.split_inclusive(|it| *it == b'\n'))
-    {
-        if line.starts_with(b".") {
-            out.push(b'.');
-        }
-        out.extend_from_slice(line);
+/// A message with each dot at the beginning of a line doubled (RFC 5321, 4.5.2), ended by CR LF: as it came, where no line
+/// begins with one.
+pub(super) fn transparent(message: &[u8]) -> Cow<'_, [u8]> {
+    let dots: Vec<usize> = memmem::find_iter(message, b"\n.").map(|at| at + 1).collect();
+    if dots.is_empty() && !message.starts_with(b".") && message.ends_with(b"\r\n") {
+        return Cow::Borrowed(message);
     }
+    let mut out = Vec::with_capacity(message.len() + dots.len() + 3);
+    let mut start = 0;
+    for dot in message.starts_with(b".").then_some(0).into_iter().chain(dots) {
+        out.extend_from_slice(&message[start..dot]);
+        out.push(b'.');
+        start = dot;
+    }
+    out.extend_from_slice(&message[start..]);
     if !out.ends_with(b"\r\n") {
         out.extend_from_slice(b"\r\n");
     }
-    out
+    Cow::Owned(out)
 }
 
 async fn command<S: AsyncRead + AsyncWrite + Unpin>(

@@ -67,6 +67,30 @@ fn signed_messages_are_written_for_the_judges() {
     }
 }
 
+/// The example of RFC 6376, 3.4.5, with what relays do to a body and what they must not do.
+#[test]
+fn blanks_that_relays_change_do_not_change_the_hash_of_a_body() {
+    let dkim = Dkim::new(&options(key("2048"))).unwrap();
+    let hash = |body: &str| {
+        let message = format!("From: a@example.org\r\n\r\n{body}");
+        let header = dkim.header(message.as_bytes()).unwrap();
+        header.split_once("bh=").unwrap().1.split_once(';').unwrap().0.to_owned()
+    };
+    // SHA-256 of " C\r\nD E\r\n", by another program.
+    let relaxed = "unak6JHq0wL+Q1HP7dW1tjBx9FLA6DffoZ0qrLwbbpo=";
+    for body in
+        [" C \r\nD \t E\r\n\r\n\r\n", " C\r\nD E\r\n", "\tC\r\nD\tE \t\r\n \r\n", " C\r\nD E"]
+    {
+        assert_eq!(hash(body), relaxed, "{body:?}");
+    }
+    for body in ["C\r\nD E\r\n", " C\r\n\r\nD E\r\n", " C\r\nDE\r\n", " C\nD E\r\n", ""] {
+        assert_ne!(hash(body), relaxed, "{body:?}");
+    }
+    let long = "QUJD".repeat(19) + "\r\n";
+    assert_eq!(hash(&long.repeat(2_000)), hash(&(long.repeat(2_000) + " \t\r\n\r\n")));
+    assert_ne!(hash(&long.repeat(2_000)), hash(&long.repeat(1_999)));
+}
+
 #[test]
 fn keys_that_verifiers_refuse_are_refused() {
     for (key, error) in [
