@@ -73,8 +73,8 @@ struct Work {
 /// What one thread has seen.
 #[derive(Default)]
 struct Seen {
-    cpu_ms: Vec<f64>,
-    check_ms: Vec<f64>,
+    cpu_ms: Vec<f32>,
+    check_ms: Vec<f32>,
     rss_kb_settled: u64,
     last: Option<Pdf>,
 }
@@ -150,7 +150,9 @@ impl Work {
         if let Some(path) = keep {
             fs::write(path, last.bytes()).expect("a file that can be written");
         }
-        let all = |times: fn(&Seen) -> &[f64]| -> Vec<f64> {
+        // Before the figures themselves take room: as JSON they are ten times as long.
+        let rss_kb = resident_kb();
+        let all = |times: fn(&Seen) -> &[f32]| -> Vec<f32> {
             seen.iter().flat_map(|it| times(it).iter().copied()).collect()
         };
         json!({
@@ -159,7 +161,7 @@ impl Work {
             "per_second": (share * threads) as f64 / wall,
             "bytes": last.bytes().len(),
             "pages": last.pages(),
-            "rss_mb": resident_kb() as f64 / 1024.0,
+            "rss_mb": rss_kb as f64 / 1024.0,
             "rss_mb_settled": seen[0].rss_kb_settled as f64 / 1024.0,
         })
     }
@@ -172,8 +174,8 @@ impl Work {
             let document = self.check(number);
             let checked = cpu_ms();
             seen.last = Some(self.render(&document));
-            seen.cpu_ms.push(cpu_ms() - start);
-            seen.check_ms.push(checked - start);
+            seen.cpu_ms.push((cpu_ms() - start) as f32);
+            seen.check_ms.push((checked - start) as f32);
             if index == settled {
                 seen.rss_kb_settled = resident_kb();
             }
