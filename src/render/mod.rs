@@ -157,10 +157,12 @@ impl Renderer {
     fn on_its_own<T: Send>(&self, haste: Haste, render: impl FnOnce() -> T + Send) -> T {
         self.lanes.run(haste, || {
             let done = render();
-            if self.laid_out.load(Ordering::Relaxed) >= SWEEP_EVERY
-                && self.laid_out.swap(0, Ordering::Relaxed) >= SWEEP_EVERY
-            {
-                comemo::evict(SWEEP_AGE);
+            if self.laid_out.load(Ordering::Relaxed) >= SWEEP_EVERY {
+                let pages = self.laid_out.swap(0, Ordering::Relaxed);
+                // Many pages laid out at once make older ones as old as if they had come one by one.
+                for _ in 0..(pages / SWEEP_EVERY).min(SWEEP_AGE) {
+                    comemo::evict(SWEEP_AGE);
+                }
             }
             done
         })
