@@ -15,7 +15,7 @@ use crate::merge::MergeError;
 
 /// The separators that lists come with.
 const SEPARATORS: [(u8, &str); 4] =
-    [(b';', "« ; »"), (b',', "« , »"), (b'\t', "tabulation"), (b'|', "« | »")];
+    [(b';', "« ; »"), (b',', "« , »"), (b'\t', "« TAB »"), (b'|', "« | »")];
 
 /// Reads the records of a text file; answers what it was taken for.
 pub(super) fn read(
