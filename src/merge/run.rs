@@ -1,10 +1,10 @@
 //! The run: rows that passed the preflight become letters, whatever is killed or given in again.
 //!
 //! Sound rows are spooled, then loaded into the store as one merge, then claimed in chunks by any
-//! number of workers, rows of one template and language one after the other. A row's letter has an id made of merge and row and a key made of its data, so a
-//! row that is done twice, here or in another list, makes one letter. A worker renders, seals and
-//! keeps each chunk by itself; as many chunks as there are cores, and one more, are under way, so
-//! that writing and rendering overlap.
+//! number of workers, rows of one template and language one after the other. A row's letter has an id
+//! made of merge and row and a key made of its data, so a row that is done twice, here or in another
+//! list, makes one letter. A worker renders, seals and keeps each chunk by itself; as many chunks as
+//! there are cores, and one more, are under way, so that writing and rendering overlap.
 
 use std::collections::BTreeMap;
 use std::fs::File;

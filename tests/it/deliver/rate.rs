@@ -18,6 +18,9 @@ use crate::harness::at;
 /// are, the cheaper each is. The peer's rate hardly depends on them.
 const CONNECTIONS: usize = 64;
 
+/// How often each is measured, in turn.
+const ROUNDS: usize = 3;
+
 #[test]
 #[ignore = "is run by tests/peers/run mail"]
 fn letters_leave_at_two_fifths_of_lettres_rate() {
@@ -33,7 +36,7 @@ fn letters_leave_at_two_fifths_of_lettres_rate() {
         let theirs = || {
             let sink = Sink::start();
             // What takes long is measured on fewer.
-            let count = if dkim { letters / 4 } else { 2 * letters };
+            let count = if dkim { letters / 2 } else { 2 * letters };
             let mut command = Command::new(&peer);
             command.args([sink.port.to_string(), count.to_string(), CONNECTIONS.to_string()]);
             command.arg(&pdf).args(dkim.then_some(&key));
@@ -41,19 +44,31 @@ fn letters_leave_at_two_fifths_of_lettres_rate() {
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             String::from_utf8(output.stdout).unwrap().trim().parse::<f64>().unwrap()
         };
-        let dkim = dkim.then(|| key.display().to_string());
-        let before = theirs();
-        let mut ours = 0.0;
-        run(Place::sqlite(), async |place| ours = ours_rate(&place, letters, dkim).await);
-        let after = theirs();
-        let share = ours / ((before + after) / 2.0);
-        println!("lettre {before:.0} and {after:.0} a second, ours {ours:.0}: {share:.2} of it");
-        assert!(share >= wanted, "{share:.2}, wanted {wanted}");
+        let key = dkim.then(|| key.display().to_string());
+        // In turn, so that a slow moment of the machine meets both.
+        let mut before = theirs();
+        let mut shares = [0.0; ROUNDS];
+        for share in &mut shares {
+            let mut ours = 0.0;
+            run(Place::sqlite(), async |place| {
+                ours = ours_rate(&place, letters, key.as_deref()).await;
+            });
+            let after = theirs();
+            *share = ours / ((before + after) / 2.0);
+            println!(
+                "lettre {before:.0} and {after:.0} a second, ours {ours:.0}: {share:.2} of it"
+            );
+            before = after;
+        }
+        shares.sort_by(f64::total_cmp);
+        let median = shares[ROUNDS / 2];
+        println!("median {median:.2}, wanted {wanted}");
+        assert!(median >= wanted, "{median:.2}, wanted {wanted}");
     }
 }
 
 /// Letters a second that a worker process sends, without the first and the last twentieth.
-async fn ours_rate(place: &Place, letters: u32, dkim: Option<String>) -> f64 {
+async fn ours_rate(place: &Place, letters: u32, dkim: Option<&str>) -> f64 {
     let store = place.open().await;
     let body = STANDARD.encode(pdf_like());
     let body: Vec<_> = body.as_bytes().chunks(76).map(String::from_utf8_lossy).collect();
