@@ -15,8 +15,8 @@
 //! it in the order telemetry, assets, document, render, seal, store, deliver, config, pipeline, merge,
 //! http, cli.
 
-/// Typst asks for memory some five thousand times a letter: with this a letter takes a tenth less time than with the system's,
-/// and memory stays flat over 100,000 of them.
+/// Typst asks for memory some five thousand times a letter: with this a letter takes a tenth less time
+/// than with the system's, and memory stays flat over 100,000 renderings.
 #[global_allocator]
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -35,7 +35,6 @@ HEADER = (
 
 class Moment(NamedTuple):
     done: int  # letters
-    cpu: float  # seconds
     rss_mb: float
 
 
@@ -72,11 +71,9 @@ def write_list(path: Path, rows: int) -> None:
             out.writerow([*row, "Camille EXEMPLE", "gestionnaire"])
 
 
-def used(pid: int) -> tuple[float, float]:
-    """CPU seconds and megabytes of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return cpu, int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+def resident_mb(pid: int) -> float:
+    pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def cpu_of_children() -> float:
@@ -102,7 +99,7 @@ def merge(program: str, rows: int) -> Run:
             for line in process.stderr:
                 told.write(line)
                 if found := re.match(r"(\d+)/\d+ letters", line):
-                    moments.append(Moment(int(found[1]), *used(process.pid)))
+                    moments.append(Moment(int(found[1]), resident_mb(process.pid)))
 
         listener = threading.Thread(target=listen)
         listener.start()

@@ -14,9 +14,8 @@ use super::processes::{Worker, settings};
 use crate::database::{Place, run};
 use crate::harness::at;
 
-/// The connections of both. Ours waits twice a letter until the disk has it, and letters that wait share that: the more there
-/// are, the cheaper each is. The peer's rate hardly depends on them.
-const CONNECTIONS: usize = 64;
+/// The connections of both.
+const CONNECTIONS: usize = 32;
 
 /// How often each is measured, in turn.
 const ROUNDS: usize = 3;

@@ -35,14 +35,14 @@ fn merge(total: u32) -> NewMerge {
     }
 }
 
-fn row(number: u32, batch: u32, data: &str) -> NewRow {
-    NewRow { number, batch, data: data.into() }
+fn row(number: u32, data: &str) -> NewRow {
+    NewRow { number, batch: 0, data: data.into() }
 }
 
 async fn begun(store: &Store, total: u32) -> Uuid {
     let (id, loading) = store.begin_merge(&all(), merge(total), at()).await.unwrap();
     assert!(loading);
-    let rows: Vec<_> = (1..=total).map(|it| row(it, 0, &format!("SPECIMEN {it}"))).collect();
+    let rows: Vec<_> = (1..=total).map(|it| row(it, &format!("SPECIMEN {it}"))).collect();
     for chunk in rows.chunks(25) {
         store.load_rows(id, chunk.to_vec()).await.unwrap();
         store.load_rows(id, chunk.to_vec()).await.unwrap();
@@ -107,7 +107,7 @@ async fn the_same_merge_again_is_the_same_merge(place: Place) {
     let other = NewMerge { digest: [8; 32], ..merge(3) };
     let error = store.begin_merge(&all(), other, later(9)).await.unwrap_err();
     assert!(matches!(error, StoreError::KeyReused), "{error}");
-    store.load_rows(id, vec![row(1, 0, "other")]).await.unwrap();
+    store.load_rows(id, vec![row(1, "other")]).await.unwrap();
     let rows = store.claim_rows("worker", None, 9, LEASE, later(1)).await.unwrap();
     assert_eq!((rows.len(), &rows[0].data[..]), (3, &b"SPECIMEN 1"[..]));
 }
