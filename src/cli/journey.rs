@@ -61,7 +61,7 @@ where
 /// A runtime whose threads wait for files, databases and servers; cores are the pipeline's to give.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     // Whatever asks for TLS gets the one provider there is.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let build = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     build.map_err(|source| Failure::File { path: "threads".to_owned(), source })
 }

@@ -4,12 +4,12 @@
 //! is sent. `From` is signed once more than it occurs, so that none can be added (8.15). No time stands
 //! in it: the same message under the same key has the same signature.
 
+use aws_lc_rs::digest::{Context, Digest, SHA256};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use memchr::{memchr2, memmem};
-use ring::digest::{Context, Digest, SHA256};
-use ring::rand::SystemRandom;
-use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Deserialize;
@@ -82,7 +82,7 @@ impl Dkim {
             "TooSmall" => DkimError::Short,
             _ => DkimError::Key,
         })?;
-        if key.public().modulus_len() < SMALLEST_MODULUS {
+        if key.public_modulus_len() < SMALLEST_MODULUS {
             return Err(DkimError::Short);
         }
         let (domain, selector) = (options.domain.clone(), options.selector.clone());
@@ -113,7 +113,7 @@ impl Dkim {
         );
         let value = header.split_once(':').map_or("", |it| it.1);
         relax_field("dkim-signature", value.as_bytes(), &mut signed);
-        let mut signature = vec![0; self.key.public().modulus_len()];
+        let mut signature = vec![0; self.key.public_modulus_len()];
         self.key
             .sign(&RSA_PKCS1_SHA256, &self.random, &signed, &mut signature)
             .map_err(|_| DkimError::Sign)?;

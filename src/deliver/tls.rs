@@ -61,7 +61,7 @@ pub(super) fn config(roots: Option<&str>) -> Result<ClientConfig, TlsError> {
     if store.is_empty() {
         return Err(TlsError::Roots);
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(store)

@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
-use ring::hmac;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;

@@ -55,7 +55,7 @@ impl TestAuthority {
     /// An authority of this moment that nobody can make again.
     pub fn random() -> Result<Self, KeyError> {
         let mut seed = [0; 32];
-        ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut seed)
+        aws_lc_rs::rand::SecureRandom::fill(&aws_lc_rs::rand::SystemRandom::new(), &mut seed)
             .map_err(|_| KeyError::Unreadable("this machine has no randomness".to_owned()))?;
         Self::from_seed(seed)
     }

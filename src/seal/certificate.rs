@@ -1,13 +1,13 @@
 //! X.509 certificates as sealing needs them: who, from when until when, issued by whom, revoked where.
 //!
 //! DER or PEM in; the bytes are kept as they came, since hashes and signatures are over these. Public
-//! keys verify through ring.
+//! keys verify through aws-lc.
 
+use aws_lc_rs::signature as verify;
 use chrono::{DateTime, Utc};
 use der::asn1::{BitString, ObjectIdentifier};
 use der::oid::AssociatedOid;
 use der::{Any, Decode, Encode, Sequence};
-use ring::signature as verify;
 use sha2::{Digest, Sha256};
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, CrlDistributionPoints};
@@ -181,7 +181,7 @@ impl Certificate {
     }
 
     /// Whether a signature by its key is right. `digest` is the hash that CMS names beside a signature
-    /// algorithm which names none. What ring does not verify is not right.
+    /// algorithm which names none. What aws-lc does not verify is not right.
     pub(super) fn verifies(
         &self,
         algorithm: &ObjectIdentifier,

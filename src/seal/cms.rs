@@ -161,7 +161,8 @@ pub(super) fn hash(algorithm: &ObjectIdentifier, parts: &[&[u8]]) -> Option<Vec<
         SHA512 => Some(over::<Sha512>(parts)),
         SHA1 => {
             let whole = parts.concat();
-            let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, &whole);
+            let digest =
+                aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, &whole);
             Some(digest.as_ref().to_vec())
         }
         _ => None,

@@ -6,11 +6,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use chrono::{DateTime, Days, Utc};
 use der::{Decode, Encode};
 use p12_keystore::{KeyStore, KeyStoreEntry};
 use p256::pkcs8::{DecodePrivateKey, PrivateKeyInfoRef};
-use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use sha2::{Digest, Sha256, Sha384};
 use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
 use x509_cert::spki::AlgorithmIdentifierOwned;
@@ -317,8 +317,8 @@ impl Signer for SoftwareKey {
                 signature.as_bytes().to_vec()
             }
             Key::Rsa(key) => {
-                let mut signature = vec![0; key.public().modulus_len()];
-                let random = ring::rand::SystemRandom::new();
+                let mut signature = vec![0; key.public_modulus_len()];
+                let random = aws_lc_rs::rand::SystemRandom::new();
                 key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
                     .map_err(|_| KeyError::Unsupported)?;
                 signature
@@ -348,7 +348,7 @@ impl Key {
             let key = p384::ecdsa::SigningKey::from_pkcs8_der(pkcs8);
             key.map(Self::P384).map_err(|_| unreadable())
         } else if oid == certificate::RSA_KEY {
-            // ring refuses RSA keys under 2048 bits and malformed ones alike.
+            // aws-lc refuses RSA keys under 2048 bits and malformed ones alike.
             let key = RsaKeyPair::from_pkcs8(pkcs8);
             key.map(|it| Self::Rsa(Box::new(it))).map_err(|_| KeyError::Unsupported)
         } else {

@@ -270,7 +270,7 @@ pub(super) fn is_about(cms: &Cms, signed: &[&[u8]]) -> bool {
 /// Eight random bytes as a positive number of one length.
 fn nonce() -> Result<[u8; 8], TimestampError> {
     let mut bytes = [0; 8];
-    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)
+    aws_lc_rs::rand::SecureRandom::fill(&aws_lc_rs::rand::SystemRandom::new(), &mut bytes)
         .map_err(|_| TimestampError::Untrue("this machine has no randomness"))?;
     bytes[0] = bytes[0] & 0x3f | 0x40;
     Ok(bytes)

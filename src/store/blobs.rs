@@ -135,7 +135,7 @@ impl Blobs {
 
 fn s3(options: &S3Options) -> Result<AmazonS3, StoreError> {
     // The process has one provider of TLS; it does not matter who installs it.
-    rustls::crypto::ring::default_provider().install_default().ok();
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     let patience = RetryConfig { max_retries: 3, retry_timeout: PATIENCE, ..Default::default() };
     let store = AmazonS3Builder::new()
         .with_bucket_name(&options.bucket)

@@ -163,7 +163,7 @@ impl Contract {
 /// Eight random digits.
 fn digits() -> Result<String, Refusal> {
     let mut bytes = [0; 8];
-    let random = ring::rand::SystemRandom::new();
-    ring::rand::SecureRandom::fill(&random, &mut bytes).map_err(|_| Refusal::ours())?;
+    let random = aws_lc_rs::rand::SystemRandom::new();
+    aws_lc_rs::rand::SecureRandom::fill(&random, &mut bytes).map_err(|_| Refusal::ours())?;
     Ok(format!("{:08}", u64::from_be_bytes(bytes) % 100_000_000))
 }

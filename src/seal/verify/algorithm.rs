@@ -3,13 +3,13 @@
 //! SHA-256, SHA-384 and SHA-512; ECDSA on P-256 and P-384; RSA of at least 2048 bits, PKCS #1 v1.5
 //! and PSS (ETSI TS 119 312). Anything else is refused by name.
 
-use der::asn1::ObjectIdentifier;
-use p256::ecdsa::signature::hazmat::PrehashVerifier;
-use ring::signature::{
+use aws_lc_rs::signature::{
     RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
     RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters,
     UnparsedPublicKey,
 };
+use der::asn1::ObjectIdentifier;
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::der::{INTEGER, NULL, OID, SEQUENCE, Value, context, single};

@@ -1,9 +1,9 @@
 //! A signature as CMS SignedData (RFC 5652) in the profile of CAdES (ETSI EN 319 122-1): strictly DER,
 //! one signer, the signed attributes that must be there, nothing that is not looked at.
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use chrono::{DateTime, Utc};
 use der::asn1::ObjectIdentifier;
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use super::algorithm::{Hash, Scheme};
 use super::certificate::Certificate;

@@ -4,9 +4,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use chrono::{DateTime, Utc};
 use der::asn1::ObjectIdentifier;
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use super::algorithm::{Hash, Scheme};
 use super::certificate::{Certificate, OCSP_SIGNING};
