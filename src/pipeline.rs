@@ -23,7 +23,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 use crate::config::LinkSection;
 use crate::deliver::{Dispatch, Enclosure, Mailer};
 use crate::document::{Document, Kind, Rulebook};
-use crate::render::{Haste, Marks, Renderer};
+use crate::render::{Marks, Renderer};
 use crate::seal::{Act, SealError, SealedPdf, Sealer};
 use crate::store::{
     By, Entry, Filter, Held, NewDelivery, Origin, Page, Receipt, Record, Scope, State, Store,
@@ -89,10 +89,12 @@ impl Pipeline {
         }
         let earlier = self.earlier(scope, &document, at).await?;
         let journey = self.clone();
-        let core = self.cores.acquire().await.map_err(|_| IssueError::Ending)?;
-        let entry = spawn_blocking(move || journey.make(&document, &order, earlier, at)).await;
-        drop(core);
-        entry.map_err(|_| IssueError::Ending)?
+        let _core = self.cores.acquire().await.map_err(|_| IssueError::Ending)?;
+        let make = move || {
+            let make = || journey.make(&document, &order, earlier, at);
+            journey.renderer.on_one_thread(order.haste(), make)
+        };
+        spawn_blocking(make).await.map_err(|_| IssueError::Ending)?
     }
 
     /// Adds one more signature to a contract at `version`. The one that completes it releases its mail and
@@ -205,8 +207,7 @@ impl Pipeline {
         earlier: Option<Chain>,
         at: DateTime<Utc>,
     ) -> Result<Entry, IssueError> {
-        let marks = self.marks(document);
-        let haste = if order.merge.is_some() { Haste::Merge } else { Haste::Desk };
+        let (marks, haste) = (self.marks(document), order.haste());
         let render = || self.renderer.render(document, &self.rulebook, &marks, at, haste);
         let pdf = telemetry::step("render", render)?;
         let seal = || self.sealer.seal(&pdf, document, &self.rulebook, at);
@@ -214,11 +215,10 @@ impl Pipeline {
         let letter = document.step().is_some();
         let state = if letter { State::Complete } else { State::Presented };
         let chain = earlier.unwrap_or_else(|| Chain::new(order.id));
-        let deliveries = if letter {
-            self.mails(document, sealed.bytes(), &chain, order.not_before, at)?
-        } else {
-            Vec::new()
-        };
+        let mut deliveries = Vec::new();
+        if letter {
+            deliveries = self.mails(document, sealed.bytes(), &chain, order.not_before, at)?;
+        }
         Ok(Entry {
             id: order.id,
             key: order.key.clone(),

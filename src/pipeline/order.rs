@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::document::{Problem, canonical_digest};
+use crate::render::Haste;
 use crate::store::IdempotencyKey;
 
 /// One document to issue.
@@ -40,6 +41,11 @@ impl Order {
         let key = key.unwrap_or_else(|| IdempotencyKey::new(crate::assets::hex(&digest)));
         let actor = actor.to_owned();
         Ok(Self { id, key, input, merge: None, actor, not_before: None, seats: Vec::new(), digest })
+    }
+
+    /// Who waits for it.
+    pub(super) fn haste(&self) -> Haste {
+        if self.merge.is_some() { Haste::Merge } else { Haste::Desk }
     }
 
     /// SHA-256 of the canonical input.

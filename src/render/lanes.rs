@@ -1,7 +1,8 @@
 //! One thread a rendering, from the first page to the last byte; what nobody waits for at a screen takes what others leave.
 //!
 //! Typst and its export hand pieces of a document to other threads. Two renderings at once then wait for each other's pieces,
-//! and pages as short as ours gain nothing. On a thread of a pool of one thread they hand them to themselves.
+//! and pages as short as ours gain nothing. On a thread of a pool of one thread they hand them to themselves. What else takes a
+//! core for a document is done there too: memory that many threads take in turn stays with each of them.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -27,8 +28,12 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// Does the work on a thread of its own and waits for it; on the caller's where no thread is to be had.
+    /// Does the work on a thread of its own and waits for it; on the caller's where that is one already, or where no thread
+    /// is to be had.
     pub(super) fn run<T: Send>(&self, haste: Haste, work: impl FnOnce() -> T + Send) -> T {
+        if rayon::current_thread_index().is_some() {
+            return work();
+        }
         let lanes = match haste {
             Haste::Desk => &self.desk,
             Haste::Merge => &self.merge,

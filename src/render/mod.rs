@@ -152,6 +152,11 @@ impl Renderer {
         })
     }
 
+    /// Does on one thread what takes a core for a document, its rendering among it, and waits for it: see [`lanes`].
+    pub fn on_one_thread<T: Send>(&self, haste: Haste, work: impl FnOnce() -> T + Send) -> T {
+        self.lanes.run(haste, work)
+    }
+
     /// A rendering on a thread of its own, after which the layout cache is kept from growing: after a failure too, for
     /// a failed layout fills it as well.
     fn on_its_own<T: Send>(&self, haste: Haste, render: impl FnOnce() -> T + Send) -> T {
