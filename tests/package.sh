@@ -35,7 +35,6 @@ check() {
 }
 inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8 "$@"; }
 as_service() { inside runuser -u paraphe -- paraphe --config /etc/paraphe/paraphe.toml "$@"; }
-free() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 # A machine as Debian makes it, and no more.
 machine() {
@@ -101,7 +100,7 @@ contact = "donnees@example.org"
 retention_months = 60
 [http]
 listen = "127.0.0.1:$port"
-public_listen = "127.0.0.1:$(free)"
+public_listen = "127.0.0.1:$public"
 metrics_listen = "127.0.0.1:$metrics"
 TOML
   as_service doctor
@@ -165,7 +164,7 @@ restored() {
   as_service doctor
 }
 
-port=$(free) metrics=$(free)
+{ read -r port; read -r public; read -r metrics; } < <(/usr/bin/python3 tests/judges/ports.py 3)
 check 'a fresh Debian' machine
 check 'the package is made' package
 check 'its components are listed' components

@@ -327,7 +327,7 @@ impl Failure {
             Self::Issue(error) => turn(error.class()),
             Self::Store(error) => turn(error.class()),
             Self::Serve(ServiceError::Open(error)) => turn(error.class()),
-            Self::Serve(ServiceError::Listen(_)) => 74,
+            Self::Serve(ServiceError::Listen(..)) => 74,
             Self::Serve(_) => 70,
             Self::Usage(_) => 64,
             Self::Data => 65,

@@ -8,7 +8,7 @@ use super::worker::{send, when_told};
 use super::{Failure, Options};
 use crate::config;
 use crate::deliver::Clock;
-use crate::http::{Listeners, Service, auth::login, serve};
+use crate::http::{Listeners, Service, ServiceError, auth::login, serve};
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -23,9 +23,10 @@ impl Serve {
         let assets = options.assets()?;
         journey(options, async |pipeline, config| {
             let listeners = Listeners::bind(&config.http).await?;
-            let place =
-                |it: &tokio::net::TcpListener| it.local_addr().map(|it| format!("http://{it}"));
-            let main = place(&listeners.main).map_err(crate::http::ServiceError::from)?;
+            let main = match listeners.main.local_addr() {
+                Ok(place) => format!("http://{place}"),
+                Err(error) => Err(ServiceError::Listen(config.http.listen(), error))?,
+            };
             let address = config.http.address.clone().unwrap_or(main.clone());
             let service =
                 Service::open(&assets, pipeline.clone(), config.clone(), Clock::system()).await?;

@@ -52,11 +52,15 @@ impl Listeners {
     pub async fn bind(http: &HttpSection) -> Result<Self, ServiceError> {
         let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         Ok(Self {
-            main: TcpListener::bind(http.listen()).await?,
-            public: TcpListener::bind(http.public_listen.unwrap_or(local(8081))).await?,
-            metrics: TcpListener::bind(http.metrics_listen.unwrap_or(local(9464))).await?,
+            main: listen_at(http.listen()).await?,
+            public: listen_at(http.public_listen.unwrap_or(local(8081))).await?,
+            metrics: listen_at(http.metrics_listen.unwrap_or(local(9464))).await?,
         })
     }
+}
+
+async fn listen_at(place: SocketAddr) -> Result<TcpListener, ServiceError> {
+    TcpListener::bind(place).await.map_err(|error| ServiceError::Listen(place, error))
 }
 
 /// Serves until told to stop.

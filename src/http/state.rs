@@ -1,6 +1,6 @@
 //! What every request needs: the pipeline, the settings, who is known, what time it is.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,8 +58,8 @@ pub enum ServiceError {
     #[error("a trusted certificate is at fault: {0}")]
     Trust(#[from] crate::seal::verify::TrustError),
     /// An address is taken, or not ours.
-    #[error("cannot listen: {0}")]
-    Listen(#[from] std::io::Error),
+    #[error("cannot listen at {0}: {1}: choose another in [http]")]
+    Listen(SocketAddr, std::io::Error),
 }
 
 /// How many previews are made at once, and how long one waits for its turn.

@@ -1,6 +1,5 @@
 // What the walks share: a service on free ports with a folder of its own, a browser whose pages axe judges, pictures.
 import { spawn, execFileSync } from "node:child_process";
-import { createServer } from "node:net";
 import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -15,18 +14,16 @@ const flags = [
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
 
-async function free() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return `127.0.0.1:${port}`;
+/** Three addresses that nobody listens at. */
+function free() {
+  const ports = execFileSync("python3", ["tests/judges/ports.py", "3"], { encoding: "utf8" });
+  return ports.trim().split("\n").map((port) => `127.0.0.1:${port}`);
 }
 
 /** A service in a folder of its own, with more settings if need be; it runs once `start` is called. */
-export async function service(program, more = () => "") {
+export function service(program, more = () => "") {
   const folder = mkdtempSync(join(tmpdir(), "paraphe-browser-"));
-  const [main, open, metrics] = [await free(), await free(), await free()];
+  const [main, open, metrics] = free();
   const settings = join(folder, "paraphe.toml");
   writeFileSync(settings, `data = "${folder}/data"\n[http]\nlisten = "${main}"\npublic_listen = "${open}"\nmetrics_listen = "${metrics}"\n${more(open, folder)}`);
   const it = { main, open, folder, child: null, link: null, env: {} };

@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import { browser, service } from "./lib.mjs";
 
 const [program, pictures] = process.argv.slice(2);
-const server = await service(program, (open, folder) => `
+const server = service(program, (open, folder) => `
 [mail.link]
 address = "http://${open}/d/"
 kinds = ["cai"]

@@ -10,7 +10,7 @@ import { browser, service } from "./lib.mjs";
 
 const [program, pictures] = process.argv.slice(2);
 const fixtures = join(dirname(fileURLToPath(import.meta.url)), "../fixtures/good");
-const server = await service(program);
+const server = service(program);
 const { main, open, folder, run } = server;
 const fixture = join(fixtures, "cai/own-script-vocalised-arabic.json");
 const id = run("issue", fixture).match(/[0-9a-f-]{36}/)[0];

@@ -1,12 +1,13 @@
 //! The command line as its users have it: answers, exit codes, files whole or not at all.
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::harness::{good, letter, overlay, paraphe, source};
+use crate::harness::{free_port, good, letter, overlay, paraphe, source};
 
 const AT: &str = "2026-03-02T09:00:00+01:00";
 
@@ -222,6 +223,26 @@ fn a_broken_overlay_is_refused_before_anything_is_made() {
     let output = paraphe(&["languages", "--assets", folder.path().to_str().unwrap()]);
     assert_eq!(code(&output), 70);
     assert!(errors(&output).contains("templates/locales/en.toml"), "{}", errors(&output));
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = taken.local_addr().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let settings = folder.path().join("paraphe.toml");
+    let (data, free) = (folder.path().display(), free_port());
+    let text = format!(
+        "data = \"{data}\"\n[http]\nlisten = \"127.0.0.1:{free}\"\npublic_listen = \"{place}\"\n"
+    );
+    fs::write(&settings, text).unwrap();
+    let output = paraphe(&["--config", settings.to_str().unwrap(), "serve"]);
+    assert_eq!(code(&output), 74, "{}", errors(&output));
+    assert!(
+        errors(&output).contains(&format!("cannot listen at {place}: ")),
+        "{}",
+        errors(&output)
+    );
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! What the tests share: a fixed moment, the fixtures, the shop, and the judges' tools.
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use chrono::{DateTime, Utc};
 use paraphe::assets::Assets;
@@ -184,6 +186,20 @@ impl Word {
             right: number("xMax")?,
             bottom: number("yMax")?,
         })
+    }
+}
+
+/// A port of this machine that nobody listens at and that is given once: below those that Linux gives to connections
+/// that go out (32768 and above), for one of those may be taken before the server that a test starts listens at it.
+pub(crate) fn free_port() -> u16 {
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    loop {
+        // Other runs of the tests, on this machine at this time, begin elsewhere.
+        let start = u16::try_from(std::process::id() % 255).unwrap() * 64;
+        let port = 16_384 + (start + GIVEN.fetch_add(1, Ordering::Relaxed)) % 16_384;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 

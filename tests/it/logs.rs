@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,6 +13,7 @@ use paraphe::seal::SealedPdf;
 use serde_json::{Value, json};
 
 use crate::deliver::server::{Fault, Server};
+use crate::harness::free_port;
 use crate::http::server::{Answer, ask};
 
 /// A password of a person's certificate, and a key that somebody guesses.
@@ -40,10 +40,7 @@ impl Service {
         make.args(["-c", script, PASSWORD]).current_dir(folder.path());
         assert!(make.status().unwrap().success());
         let root = folder.path().display();
-        let free = || {
-            let free = TcpListener::bind("127.0.0.1:0").unwrap();
-            free.local_addr().unwrap().to_string()
-        };
+        let free = || format!("127.0.0.1:{}", free_port());
         let [listen, public, metrics] = [free(), free(), free()];
         let text = format!(
             "mode = \"production\"\ndata = \"{root}/data\"\nverify_url = \"https://example.org/v/\"\n\

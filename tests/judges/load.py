@@ -35,6 +35,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import ports
+
 LANGUAGES = ("fr", "ar", "en", "ru", "zh-Hans")
 SYLLABLES = ("ba", "di", "ko", "lu", "mo", "na", "ri", "sa", "te", "vi")
 AT_ONCE = 4  # requests of the day's traffic
@@ -171,9 +173,9 @@ class Service:
 
     def __init__(self, paraphe: str, folder: Path, agents: int) -> None:
         self.folder = folder
-        self.port, public, self.metrics = (free() for _ in range(3))
-        ports = {"listen": self.port, "public_listen": public, "metrics_listen": self.metrics}
-        lines = [f'{setting} = "127.0.0.1:{port}"\n' for setting, port in ports.items()]
+        self.port, public, self.metrics = ports.free(3)
+        places = {"listen": self.port, "public_listen": public, "metrics_listen": self.metrics}
+        lines = [f'{setting} = "127.0.0.1:{port}"\n' for setting, port in places.items()]
         (folder / "settings.toml").write_text("[http]\n" + "".join(lines))
         command = [paraphe, "--config", "settings.toml"]
         make = [*command, "keys", "api", "--test", "--name", "load"]
@@ -217,12 +219,6 @@ class Service:
     def errors(self) -> list[str]:
         log = (self.folder / "serve.log").read_text(errors="replace")
         return [line for line in log.splitlines() if "ERROR" in line or "panicked" in line]
-
-
-def free() -> int:
-    with socket.socket() as it:
-        it.bind(("127.0.0.1", 0))
-        return it.getsockname()[1]
 
 
 def act(client: Client, papers: Papers, pause: tuple[float, float], seed: int, over: threading.Event) -> None:

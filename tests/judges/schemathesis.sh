@@ -4,7 +4,7 @@
 # schemathesis.sh PARAPHE VENV EXAMPLES-A-ROUTE PHASES
 set -euo pipefail
 
-paraphe=$(realpath "$1") venv=$(realpath "$2") examples=$3 phases=$4
+paraphe=$(realpath "$1") venv=$(realpath "$2") examples=$3 phases=$4 judges=$(dirname "$(realpath "$0")")
 work=$(mktemp -d)
 cleanup() {
   [ -z "${serve:-}" ] || kill "$serve" 2>/dev/null || true
@@ -14,13 +14,12 @@ cleanup() {
 trap cleanup EXIT
 cd "$work"
 
-free() { "$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-port=$(free)
+{ read -r port; read -r public; read -r metrics; } < <("$venv/bin/python" "$judges/ports.py" 3)
 cat >settings.toml <<TOML
 [http]
 listen = "127.0.0.1:$port"
-public_listen = "127.0.0.1:$(free)"
-metrics_listen = "127.0.0.1:$(free)"
+public_listen = "127.0.0.1:$public"
+metrics_listen = "127.0.0.1:$metrics"
 TOML
 key=$("$paraphe" --config settings.toml keys api --name schemathesis --test)
 "$paraphe" --config settings.toml serve >serve.log 2>&1 &

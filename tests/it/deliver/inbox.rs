@@ -1,6 +1,5 @@
 //! Bounces are read from a real IMAP server (Dovecot), and resolve what is in doubt.
 
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +11,7 @@ use paraphe::store::{DeliveryState, Outcome};
 
 use super::smtp::Pki;
 use crate::database::{Place, on_both};
-use crate::harness::at;
+use crate::harness::{at, free_port};
 use crate::store::{all, letter};
 
 on_both! { reports_in_the_mailbox_resolve_doubt_and_mark_addresses }
@@ -29,7 +28,7 @@ impl Dovecot {
         let pki = Pki::new();
         let folder = pki.folder.path();
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let home = folder.join("office");
         for name in ["run", "state", "office", "office/Maildir"] {
             std::fs::create_dir_all(folder.join(name)).unwrap();

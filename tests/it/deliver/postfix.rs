@@ -1,7 +1,6 @@
 //! A real Postfix takes the letters over TLS, keeps each once, and its reports are understood.
 
 use std::collections::BTreeSet;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -14,7 +13,7 @@ use paraphe::deliver::{Attempt, Limits, Outgoing, Smtp, SmtpOptions, TlsMode};
 use uuid::Uuid;
 
 use super::smtp::Pki;
-use crate::harness::count;
+use crate::harness::{count, free_port};
 
 /// A Postfix of our own, which keeps what comes for two mailboxes.
 pub(super) struct Postfix {
@@ -27,7 +26,7 @@ impl Postfix {
         let pki = Pki::new();
         let folder = pki.folder.path();
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let root = folder.display();
         let main = format!(
             "compatibility_level = 3.6\nconfig_directory = {root}/etc\nqueue_directory = {root}/queue\n\

@@ -1,7 +1,7 @@
 //! How fast letters leave, each durably noted before it does, beside lettre's plain pool, which notes nothing: in one
 //! run, over as many connections, to one sink. `tests/peers/run mail` builds the peer and runs this.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use paraphe::store::{Entry, Store};
 
 use super::processes::{Worker, settings};
 use crate::database::{Place, run};
-use crate::harness::at;
+use crate::harness::{at, free_port};
 
 /// The connections of both.
 const CONNECTIONS: usize = 32;
@@ -129,7 +129,7 @@ struct Sink {
 
 impl Sink {
     fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
         let child = Command::new("/usr/sbin/smtp-sink")
             .args(if root { &["-u", "nobody"][..] } else { &[] })

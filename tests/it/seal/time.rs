@@ -15,7 +15,7 @@ use paraphe::seal::{
 use paraphe::secret::Secret;
 
 use super::{AUTHORITY, by_hand, contract, sealed};
-use crate::harness::at;
+use crate::harness::{at, free_port};
 
 /// What an authority does.
 #[derive(Clone, Copy, PartialEq)]
@@ -241,8 +241,8 @@ fn without_a_list_the_level_reached_is_kept_and_said() {
     let list = "crlDistributionPoints = URI:http://127.0.0.1:PORT/crl";
     let answer = "authorityInfoAccess = OCSP;URI:http://127.0.0.1:PORT/ocsp";
     for how in [list.to_owned(), answer.to_owned(), format!("{answer}\n{list}")] {
-        let place = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (signer, folder) = listed(place.port(), &how);
+        let port = free_port();
+        let (signer, folder) = listed(port, &how);
         let now = signer.identity().certificate().not_before() + chrono::TimeDelta::minutes(1);
         let low = Sealer::On(Office::new(signer.clone(), &SealOptions::default()).unwrap());
         let office = {
@@ -268,7 +268,7 @@ fn without_a_list_the_level_reached_is_kept_and_said() {
         if !how.contains("crl") {
             continue;
         }
-        let server = TcpListener::bind(place).unwrap();
+        let server = TcpListener::bind(("127.0.0.1", port)).unwrap();
         std::thread::spawn(move || {
             for stream in server.incoming() {
                 let mut stream = stream.unwrap();

@@ -1,7 +1,7 @@
 //! Files in an S3-compatible store: a real server, `s3s-fs`, that tests/run installs.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use paraphe::store::{BlobOptions, Chain, S3Options, Store};
 
 use super::{all, later, letter};
 use crate::database::{Place, run};
-use crate::harness::at;
+use crate::harness::{at, free_port};
 
 /// A server that ends with the test.
 struct Server {
@@ -25,8 +25,7 @@ impl Server {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("paraphe")).unwrap();
-        // A port that was free a moment ago.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         Self { process: Self::launch(&folder, port), folder, port }
     }
 

@@ -1,20 +1,12 @@
 // Agents log in at a real provider of OpenID Connect: oidc.mjs PARAPHE. Prints `N passed, N failed`.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import Provider from 'oidc-provider';
 
 const paraphe = resolve(process.argv[2]);
 const work = mkdtempSync(join(tmpdir(), 'oidc-'));
-const free = () =>
-  new Promise((done) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
-  });
 
 // Who the provider knows: a role and offices each.
 const people = {
@@ -24,7 +16,9 @@ const people = {
   nowhere: { role: 'agent', offices: [] },
 };
 
-const [issuing, listening, other, metrics] = [await free(), await free(), await free(), await free()];
+// From the repository's root, as all of the tests.
+const ports = execFileSync('python3', ['tests/judges/ports.py', '4'], { encoding: 'utf8' });
+const [issuing, listening, other, metrics] = ports.split('\n');
 const issuer = `http://127.0.0.1:${issuing}`;
 const own = `http://127.0.0.1:${listening}`;
 const provider = new Provider(issuer, {
