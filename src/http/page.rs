@@ -98,14 +98,17 @@ pub(super) fn framed(
     csrf: Option<&str>,
     values: impl Serialize,
 ) -> Result<Html<String>, Refusal> {
-    let Html(page) = render(service, name, values)?;
-    let (title, body) = page.trim_start().split_once('\n').unwrap_or_default();
+    let Html(filled) = render(service, name, values)?;
+    let (title, body) = filled.trim_start().split_once('\n').unwrap_or_default();
+    let page = name.trim_start_matches("desk/").trim_end_matches(".html.j2");
     let public = listener == Listener::Public;
-    render(service, "desk/frame.html.j2", Framed { title, body, csrf, public })
+    render(service, "desk/frame.html.j2", Framed { page, title, body, csrf, public })
 }
 
 #[derive(Serialize)]
 struct Framed<'a> {
+    /// The template's name, by which the frame knows the section.
+    page: &'a str,
     title: &'a str,
     body: &'a str,
     csrf: Option<&'a str>,

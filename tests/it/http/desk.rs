@@ -196,6 +196,26 @@ fn who_did_not_get_a_mail_is_told_with_the_reason_and_what_to_do() {
 }
 
 #[test]
+fn a_page_says_in_which_section_it_is() {
+    let server = Server::start();
+    let desk = Desk::enter(&server, Role::Supervisor, None);
+    let read = |path: &str| desk.get(path).expect(200).text().replace("&#x2f;", "/");
+    let home = read("/");
+    let (_, nav) = home.split_once("<nav").unwrap();
+    let (nav, _) = nav.split_once("</nav>").unwrap();
+    let sections = nav.split("href=\"").skip(1).map(|it| it.split('"').next().unwrap());
+    let sections: Vec<&str> = sections.collect();
+    assert!(sections.len() > 5, "{nav}");
+    for path in sections {
+        let current = format!("<a href=\"{path}\" aria-current=\"page\">");
+        assert!(read(path).contains(&current), "{path}: {nav}");
+    }
+    let id = server.issue(&letter("fr"))["id"].as_str().unwrap().to_owned();
+    let page = read(&format!("/dossiers/{id}"));
+    assert!(page.contains("<a href=\"/dossiers\" aria-current=\"true\">"), "{page}");
+}
+
+#[test]
 fn every_help_page_is_in_the_index_and_leads_somewhere() {
     let server = Server::start();
     let read =
