@@ -15,9 +15,11 @@ pub(crate) const ROOM_FULL: &str = "rows.room_full";
 /// The letters seen so far.
 #[derive(Default)]
 pub(crate) struct Together {
-    references: HashMap<String, u64>,
+    references: HashMap<Box<str>, u64>,
     /// By the number of the person's file.
-    people: HashMap<String, Vec<Seen>>,
+    people: HashMap<Box<str>, Vec<Seen>>,
+    /// Steps with their notices, each named once.
+    purposes: Vec<Purpose>,
     /// By room and day: how many from when to when.
     rooms: HashMap<(String, String, NaiveDate), Vec<Crowd>>,
 }
@@ -25,13 +27,20 @@ pub(crate) struct Together {
 /// From when to when how many are in a room.
 type Crowd = (NaiveTime, NaiveTime, u32);
 
-struct Seen {
-    row: u64,
+/// What a letter is about.
+#[derive(PartialEq)]
+struct Purpose {
     step: String,
     notice: String,
+}
+
+struct Seen {
+    row: u64,
+    /// Its place among the purposes.
+    purpose: usize,
     /// Whether the person is to come.
     invites: bool,
-    visits: Vec<Visit>,
+    visits: Box<[Visit]>,
 }
 
 impl Together {
@@ -46,26 +55,30 @@ impl Together {
             let found = document.value().pointer(pointer).and_then(|it| it.as_str());
             found.unwrap_or_default().to_owned()
         };
-        let seen = Seen {
-            row,
-            step: text("/step"),
-            notice: text("/notice"),
-            invites: document.invites(rulebook),
-            visits: document.visits(),
-        };
+        let purpose = Purpose { step: text("/step"), notice: text("/notice") };
+        let known = self.purposes.iter().position(|it| *it == purpose);
+        let purpose = known.unwrap_or_else(|| {
+            self.purposes.push(purpose);
+            self.purposes.len() - 1
+        });
+        let (invites, visits) = (document.invites(rulebook), document.visits().into());
+        let seen = Seen { row, purpose, invites, visits };
         let mut findings = Vec::new();
-        let reference = document.reference().to_owned();
-        match self.references.get(&reference) {
+        let reference = document.reference();
+        match self.references.get(reference) {
             Some(other) => {
-                let values = [("reference", reference), ("other", other.to_string())];
+                let values = [("reference", reference.to_owned()), ("other", other.to_string())];
                 findings.push(finding(row, "rows.duplicate_reference", "/reference", values));
             }
             None => {
-                self.references.insert(reference, row);
+                self.references.insert(reference.into(), row);
             }
         }
-        let others = self.people.entry(text("/applicant/foreigner_number")).or_default();
-        findings.extend(others.iter().find_map(|other| seen.against(other)));
+        let number = text("/applicant/foreigner_number").into_boxed_str();
+        // Most people have one letter in a list, and room for that one only.
+        let others = self.people.entry(number).or_insert_with(|| Vec::with_capacity(1));
+        let purposes = &self.purposes;
+        findings.extend(others.iter().find_map(|other| seen.against(other, purposes)));
         let room = document.room(rulebook).filter(|_| seen.invites);
         if let Some(room) = room {
             for visit in seen.visits.iter().filter(|it| it.first == it.last) {
@@ -92,9 +105,8 @@ impl Together {
 
 impl Seen {
     /// What is wrong with two letters to one person.
-    fn against(&self, other: &Self) -> Option<Finding> {
-        let same = self.step == other.step && self.notice == other.notice;
-        if same && self.visits == other.visits {
+    fn against(&self, other: &Self, purposes: &[Purpose]) -> Option<Finding> {
+        if self.purpose == other.purpose && self.visits == other.visits {
             let values = [("other", other.row.to_string())];
             return Some(finding(self.row, "rows.duplicate", "", values));
         }
@@ -104,7 +116,8 @@ impl Seen {
         let pairs = self.visits.iter().flat_map(|it| other.visits.iter().map(move |its| (it, its)));
         let day = pairs.into_iter().find_map(|(it, its)| it.clashes(its))?;
         // A reminder of an appointment is about the same hours as its first letter.
-        let about_the_same = self.step == other.step && self.visits == other.visits;
+        let step = |it: &Self| purposes.get(it.purpose).map(|it| &it.step);
+        let about_the_same = step(self) == step(other) && self.visits == other.visits;
         let values =
             [("other", other.row.to_string()), ("date", day.format("%d/%m/%Y").to_string())];
         (!about_the_same).then(|| finding(self.row, "rows.overlap", "/appointment", values))

@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(300);
 /// Connections that read, on SQLite; all connections, on PostgreSQL.
 const CONNECTIONS: u32 = 8;
+/// What each connection that reads keeps of an SQLite file, in KiB: the steps from the root of a table to its rows. The
+/// system keeps the rest, once for all of them.
+const READER_CACHE: u32 = 512;
 
 const SQLITE: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("migrations/sqlite/1_first.sql")),
@@ -70,7 +73,9 @@ pub(super) async fn open(database: &str) -> Result<Database, StoreError> {
         }
     };
     let readers = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
-    let readers = readers.connect_with(options.pragma("query_only", "ON")).await?;
+    let options =
+        options.pragma("query_only", "ON").pragma("cache_size", format!("-{READER_CACHE}"));
+    let readers = readers.connect_with(options).await?;
     Ok(Database::Sqlite { writer, readers })
 }
 

@@ -35,6 +35,8 @@ const ELSEWHERE: usize = 800_000;
 const SETTLED: usize = 5_000;
 
 fn main() {
+    // As the program does.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let args: Vec<String> = std::env::args().skip(1).filter(|it| it != "--bench").collect();
     let arg = |index: usize, default: &str| args.get(index).cloned().unwrap_or(default.to_owned());
     let (kind, languages, count) = (arg(0, "letter"), arg(1, "fr"), arg(2, "200"));
