@@ -158,6 +158,25 @@ fn no_core_dump_is_left() {
     assert!(left.filter(|it| it.starts_with("core")).count() <= 1, "of the other program alone");
 }
 
+/// With huge pages a merge grows with the hours: see `src/main.rs`.
+#[test]
+fn the_process_has_no_huge_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Command::new(env!("CARGO_BIN_EXE_paraphe"))
+        .arg("worker")
+        .current_dir(folder.path())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let told = |process: &str| source_of(&format!("/proc/{process}/status"));
+    let (own, ours) = (told("self"), told(&process.id().to_string()));
+    process.kill().unwrap();
+    process.wait().unwrap();
+    if own.contains("THP_enabled:\t1") {
+        assert!(ours.contains("THP_enabled:\t0"), "{ours}");
+    }
+}
+
 fn source_of(path: &str) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
