@@ -28,7 +28,6 @@ pub(crate) struct Together {
 type Crowd = (NaiveTime, NaiveTime, u32);
 
 /// What a letter is about.
-#[derive(PartialEq)]
 struct Purpose {
     step: String,
     notice: String,
@@ -51,14 +50,10 @@ impl Together {
         document: &Document,
         rulebook: &Rulebook,
     ) -> Vec<Finding> {
-        let text = |pointer: &str| {
-            let found = document.value().pointer(pointer).and_then(|it| it.as_str());
-            found.unwrap_or_default().to_owned()
-        };
-        let purpose = Purpose { step: text("/step"), notice: text("/notice") };
-        let known = self.purposes.iter().position(|it| *it == purpose);
+        let (step, notice) = document.step().unwrap_or_default();
+        let known = self.purposes.iter().position(|it| it.step == step && it.notice == notice);
         let purpose = known.unwrap_or_else(|| {
-            self.purposes.push(purpose);
+            self.purposes.push(Purpose { step: step.to_owned(), notice: notice.to_owned() });
             self.purposes.len() - 1
         });
         let (invites, visits) = (document.invites(rulebook), document.visits().into());
@@ -74,15 +69,15 @@ impl Together {
                 self.references.insert(reference.into(), row);
             }
         }
-        let number = text("/applicant/foreigner_number").into_boxed_str();
+        let number = document.foreigner_numbers().first().copied().unwrap_or_default();
         // Most people have one letter in a list, and room for that one only.
-        let others = self.people.entry(number).or_insert_with(|| Vec::with_capacity(1));
+        let others = self.people.entry(number.into()).or_insert_with(|| Vec::with_capacity(1));
         let purposes = &self.purposes;
         findings.extend(others.iter().find_map(|other| seen.against(other, purposes)));
         let room = document.room(rulebook).filter(|_| seen.invites);
         if let Some(room) = room {
             for visit in seen.visits.iter().filter(|it| it.first == it.last) {
-                let key = (text("/office"), room.id.clone(), visit.first);
+                let key = (document.office_id().to_owned(), room.id.clone(), visit.first);
                 let count = occupy(self.rooms.entry(key).or_default(), visit);
                 if count > room.capacity {
                     let values = [
